@@ -1,0 +1,47 @@
+//! Names. Each type proves that its text is well formed; the only way in is parsing.
+
+mod domain;
+mod duration;
+mod host_name;
+mod http_name;
+mod name;
+mod reference;
+
+pub use domain::{Domain, InvalidDomain};
+pub use duration::{InvalidSpan, Span};
+pub use host_name::{HostName, InvalidHostName};
+pub use http_name::{HeaderName, InvalidHttpName, MethodName};
+pub use name::{InvalidName, Name};
+pub use reference::{Kind, ResourceKey};
+
+/// Implements serde, schemars and the usual conversions for a checked string type that has `FromStr`.
+macro_rules! checked_text {
+    ($type:ident, $pattern:expr, $about:expr) => {
+        impl TryFrom<String> for $type {
+            type Error = <$type as std::str::FromStr>::Err;
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string", "pattern": $pattern, "description": $about})
+            }
+        }
+    };
+}
+pub(crate) use checked_text;

@@ -1,0 +1,24 @@
+//! Holds the snapshot in force.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::Snapshot;
+
+/// The snapshot in force. Readers never block; a request loads once and keeps what it loaded to its end.
+#[derive(Debug, Default)]
+pub struct Current(ArcSwap<Snapshot>);
+
+impl Current {
+    /// Replaces the snapshot; requests under way keep theirs.
+    pub fn publish(&self, next: Snapshot) {
+        self.0.store(Arc::new(next));
+    }
+
+    /// Returns the newest snapshot.
+    #[must_use]
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+}
