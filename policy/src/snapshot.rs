@@ -70,9 +70,15 @@ pub struct Host {
     pub limits: Limits,
     /// DNS: zone and time to live, when ours.
     pub dns: Option<HostDns>,
-    /// The routes, most specific first.
+    /// What is served; shared by all domains of one ingress.
+    pub routes: Arc<RouteTable>,
+}
+
+/// Routes, and the compiled lookup over them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RouteTable {
+    /// Every route, most specific first.
     pub routes: Vec<Arc<Route>>,
-    // `snapshot::compile` adds the compiled lookup over `routes` here.
 }
 
 /// Where a host is named.

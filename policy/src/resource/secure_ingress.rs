@@ -122,6 +122,8 @@ pub enum PlainHttp {
     Redirect,
     /// Nothing but ACME challenges; all else is refused.
     Refuse,
+    /// Serves routes that ask for no authentication in plain text too, and redirects the others.
+    Serve,
 }
 
 /// `Strict-Transport-Security`.
