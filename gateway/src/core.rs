@@ -1,0 +1,3 @@
+//! The gateway's decisions that need no I/O.
+
+pub mod exposure;
