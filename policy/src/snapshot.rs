@@ -1,12 +1,22 @@
 //! The compiled form: immutable, complete, ready to be decided on.
 
+mod compile;
 mod current;
+mod digest;
+mod hosts;
+mod lookup;
+mod rejected;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+pub use compile::{Input, Site, compile};
 pub use current::Current;
+pub use digest::Digest;
+pub use hosts::Hosts;
+pub use lookup::{RouteMatch, RouteTable};
+pub use rejected::Rejected;
 use serde::Serialize;
 
 use crate::id::{Domain, HostName, Name, ResourceKey, Span};
@@ -35,7 +45,27 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Ingress {
     /// By domain. Includes hosts on their way in and out; see [`Stage`].
-    pub hosts: BTreeMap<Domain, Arc<Host>>,
+    pub hosts: Hosts,
+}
+
+impl Ingress {
+    /// Finds the host that answers for a name in lower case, without port or trailing dot.
+    #[must_use]
+    pub fn host(&self, name: &str) -> Option<&Arc<Host>> {
+        self.hosts.find(name)
+    }
+}
+
+impl Host {
+    /// Finds the route of a request; see [`RouteTable::find`].
+    pub fn route<'h>(
+        &self,
+        method: &str,
+        path: &str,
+        header: impl Fn(&str) -> Option<&'h str>,
+    ) -> RouteMatch<'_> {
+        self.routes.find(method, path, header)
+    }
 }
 
 /// How far a host's exposure has come. A host climbs on its way in and descends on its way out, one step a time,
@@ -72,13 +102,6 @@ pub struct Host {
     pub dns: Option<HostDns>,
     /// What is served; shared by all domains of one ingress.
     pub routes: Arc<RouteTable>,
-}
-
-/// Routes, and the compiled lookup over them.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct RouteTable {
-    /// Every route, most specific first.
-    pub routes: Vec<Arc<Route>>,
 }
 
 /// Where a host is named.
@@ -119,10 +142,6 @@ pub struct JwtRule {
     /// Claims that must be present.
     pub claims: BTreeMap<String, String>,
 }
-
-/// Names a definition by its content: equal definitions have equal digests, in every generation.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Digest(pub u128);
 
 /// Whose tokens are believed, and where the keys are.
 #[derive(Clone, Debug, Serialize)]
@@ -171,8 +190,14 @@ pub enum Endpoint {
 }
 
 /// Names a certificate: the namespace, and the `Certificate`, `SecureIngress` or `Secret` it comes from.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CertificateName(pub ResourceKey);
+
+impl Serialize for CertificateName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl std::fmt::Display for CertificateName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -223,6 +248,7 @@ pub struct ZoneView {
     /// Negative answers may be cached this long (RFC 2308), and it is the SOA's own time to live.
     pub ttl: u32,
     /// Every record set but SOA, whose serial the server keeps.
+    #[serde(serialize_with = "records_as_list")]
     pub records: BTreeMap<(Domain, RecordType), RecordSet>,
 }
 
@@ -273,4 +299,20 @@ pub enum RecordData {
     Ns(HostName),
     /// RFC 1035 §3.3.14; one value may be longer than 255 bytes and is then split into strings.
     Txt(String),
+}
+
+/// JSON keys are strings, so the records of a zone are written as a list.
+fn records_as_list<S: serde::Serializer>(
+    records: &BTreeMap<(Domain, RecordType), RecordSet>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Item<'a> {
+        name: &'a Domain,
+        r#type: RecordType,
+        #[serde(flatten)]
+        set: &'a RecordSet,
+    }
+    let items = records.iter().map(|((name, kind), set)| Item { name, r#type: *kind, set });
+    serializer.collect_seq(items)
 }

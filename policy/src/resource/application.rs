@@ -128,7 +128,7 @@ pub struct ApiPath {
 }
 
 /// How a path is matched, always against the canonical path without its query.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub enum PathMatch {
     /// This path and no other.
