@@ -7,6 +7,7 @@
 //! text --document--> resource --snapshot::compile--> Snapshot
 //! ```
 
+pub mod clock;
 pub mod id;
 pub mod resource;
 pub mod snapshot;

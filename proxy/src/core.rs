@@ -1,0 +1,8 @@
+//! The data path's decisions without I/O: bytes in, events and bytes out. Everything here is fuzzed.
+
+pub mod authority;
+pub mod fields;
+pub mod http1;
+pub mod jwt;
+pub mod target;
+pub mod trace_context;
