@@ -58,13 +58,8 @@ impl Ingress {
 
 impl Host {
     /// Finds the route of a request; see [`RouteTable::find`].
-    pub fn route<'h>(
-        &self,
-        method: &str,
-        path: &str,
-        header: impl Fn(&str) -> Option<&'h str>,
-    ) -> RouteMatch<'_> {
-        self.routes.find(method, path, header)
+    pub fn route(&self, method: &str, path: &str, has_field: impl Fn(&str, &str) -> bool) -> RouteMatch<'_> {
+        self.routes.find(method, path, has_field)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod fields;
+pub mod health;
 pub mod http1;
 pub mod jwt;
 pub mod target;

@@ -21,4 +21,14 @@ impl Current {
     pub fn load(&self) -> Arc<Snapshot> {
         self.0.load_full()
     }
+
+    /// Replaces `held` if there is a newer one. Cheaper than [`Self::load`] when there is not: no count is shared.
+    pub fn refresh(&self, held: &mut Arc<Snapshot>) -> bool {
+        let newest = self.0.load();
+        if Arc::ptr_eq(&newest, held) {
+            return false;
+        }
+        *held = Arc::clone(&newest);
+        true
+    }
 }

@@ -73,16 +73,13 @@ impl RouteTable {
     /// Finds the route for a canonical path. The most specific path wins that has a route for this method and
     /// these header fields: exact, then template, then the longest prefix; at one path, more header matches and
     /// then named methods go first.
-    pub fn find<'h>(
-        &self,
-        method: &str,
-        path: &str,
-        header: impl Fn(&str) -> Option<&'h str>,
-    ) -> RouteMatch<'_> {
+    ///
+    /// `has_field` says whether the request has that field with exactly that value.
+    pub fn find(&self, method: &str, path: &str, has_field: impl Fn(&str, &str) -> bool) -> RouteMatch<'_> {
         let mut seen_path = false;
         let mut accept = |candidates: &[usize]| {
             seen_path |= !candidates.is_empty();
-            candidates.iter().copied().find(|index| self.routes[*index].accepts(method, &header))
+            candidates.iter().copied().find(|index| self.routes[*index].accepts(method, &has_field))
         };
         let segments = path.strip_prefix('/').unwrap_or(path);
         if let Some(index) = self.root.find(segments, &mut accept) {
@@ -91,19 +88,16 @@ impl RouteTable {
         if !seen_path {
             return RouteMatch::None;
         }
-        self.refused_method(segments, &header)
+        self.refused_method(segments, &has_field)
     }
 
-    fn refused_method<'h>(
-        &self,
-        segments: &str,
-        header: &impl Fn(&str) -> Option<&'h str>,
-    ) -> RouteMatch<'_> {
+    fn refused_method(&self, segments: &str, has_field: &impl Fn(&str, &str) -> bool) -> RouteMatch<'_> {
         let mut allowed = Vec::new();
         let _none_accepted = self.root.find(segments, &mut |candidates| {
             let fitting = candidates.iter().map(|index| &self.routes[*index]);
-            allowed
-                .extend(fitting.filter(|route| route.has_headers(header)).flat_map(|route| &route.methods));
+            allowed.extend(
+                fitting.filter(|route| route.has_headers(has_field)).flat_map(|route| &route.methods),
+            );
             None
         });
         if allowed.is_empty() {
@@ -117,13 +111,13 @@ impl RouteTable {
 }
 
 impl Route {
-    fn accepts<'h>(&self, method: &str, header: &impl Fn(&str) -> Option<&'h str>) -> bool {
+    fn accepts(&self, method: &str, has_field: &impl Fn(&str, &str) -> bool) -> bool {
         let method_fits = self.methods.is_empty() || self.methods.iter().any(|own| own.as_str() == method);
-        method_fits && self.has_headers(header)
+        method_fits && self.has_headers(has_field)
     }
 
-    fn has_headers<'h>(&self, header: &impl Fn(&str) -> Option<&'h str>) -> bool {
-        self.headers.iter().all(|(name, value)| header(name.as_str()) == Some(value))
+    fn has_headers(&self, has_field: &impl Fn(&str, &str) -> bool) -> bool {
+        self.headers.iter().all(|(name, value)| has_field(name.as_str(), value))
     }
 }
 

@@ -1,0 +1,141 @@
+//! An exchange over HTTP/2, driven by hyper.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use tokio::sync::mpsc;
+use tokio_util::sync::PollSender;
+
+use super::{Answer, Piece, RequestBody};
+use crate::core::http1::body::may_trail;
+use crate::refusal::Refusal;
+
+/// The request's body on its way into hyper, piece by piece.
+#[derive(Debug)]
+pub(crate) struct SendBody(Option<mpsc::Receiver<Frame<Bytes>>>);
+
+impl Body for SendBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut self.0 {
+            None => Poll::Ready(None),
+            Some(frames) => frames.poll_recv(cx).map(|frame| frame.map(Ok)),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+type Responding = Pin<Box<dyn Future<Output = hyper::Result<http::Response<Incoming>>>>>;
+
+/// One request and its answer.
+pub(crate) struct Http2Exchange<B> {
+    body: B,
+    /// `None` once the body is over or the endpoint takes no more.
+    frames: Option<PollSender<Frame<Bytes>>>,
+    responding: Option<Responding>,
+    answer: Option<Incoming>,
+    sent: bool,
+}
+
+impl<B: RequestBody> Http2Exchange<B> {
+    /// Sends `head` on a connection of hyper's.
+    pub(crate) fn new(
+        mut sender: hyper::client::conn::http2::SendRequest<SendBody>,
+        head: http::Request<()>,
+        has_body: bool,
+        body: B,
+    ) -> Self {
+        // One frame under way: the stream's window is the buffer.
+        let (frames, receiver) = mpsc::channel(1);
+        let request = head.map(|()| SendBody(has_body.then_some(receiver)));
+        let responding = Box::pin(sender.send_request(request));
+        Self {
+            body,
+            frames: has_body.then(|| PollSender::new(frames)),
+            responding: Some(responding),
+            answer: None,
+            sent: !has_body,
+        }
+    }
+
+    pub(crate) const fn body_mut(&mut self) -> &mut B {
+        &mut self.body
+    }
+
+    pub(crate) const fn is_sent(&self) -> bool {
+        self.sent
+    }
+
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        while let Some(frames) = &mut self.frames {
+            match frames.poll_reserve(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(_endpoint_takes_no_more)) => {
+                    self.frames = None;
+                    return Ok(());
+                }
+                Poll::Ready(Ok(())) => {}
+            }
+            let Poll::Ready(piece) = self.body.poll_piece(cx) else { return Ok(()) };
+            match piece? {
+                Piece::Data(data) if data.is_empty() => {}
+                Piece::Data(data) => drop(frames.send_item(Frame::data(data))),
+                Piece::End(trailers) => {
+                    if let Some(trailers) = trailers {
+                        drop(frames.send_item(Frame::trailers(trailers)));
+                    }
+                    self.frames = None;
+                    self.sent = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, Refusal>> {
+        self.poll_send(cx)?;
+        let Some(responding) = &mut self.responding else {
+            return Poll::Ready(Err(Refusal::BackendClosed));
+        };
+        let response = ready!(responding.as_mut().poll(cx)).map_err(Refusal::BackendHttp2)?;
+        self.responding = None;
+        let (parts, body) = response.into_parts();
+        let length = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
+        self.answer = Some(body);
+        Poll::Ready(Ok(Answer::Http2(Box::new(parts), length)))
+    }
+
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
+        self.poll_send(cx)?;
+        let Some(answer) = &mut self.answer else { return Poll::Ready(Ok(Piece::End(None))) };
+        let Some(frame) = ready!(Pin::new(answer).poll_frame(cx)) else {
+            return Poll::Ready(Ok(Piece::End(None)));
+        };
+        let frame = frame.map_err(Refusal::BackendHttp2)?;
+        Poll::Ready(Ok(match frame.into_data() {
+            Ok(data) => Piece::Data(data),
+            Err(frame) => Piece::End(frame.into_trailers().ok().map(only_trailers)),
+        }))
+    }
+}
+
+/// Drops what may not stand in a trailer, and keeps gRPC's, which must.
+fn only_trailers(mut trailers: http::HeaderMap) -> http::HeaderMap {
+    let refused: Vec<_> = trailers.keys().filter(|name| !may_trail(name.as_str())).cloned().collect();
+    for name in refused {
+        trailers.remove(name);
+    }
+    trailers
+}

@@ -1,0 +1,283 @@
+//! Clients that speak HTTP/2, through hyper.
+
+mod answer;
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use answer::AnswerBody;
+use http::{HeaderMap, Response};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::local::LocalExecutor;
+use super::{Outgoing, Record, open};
+use crate::core::authority::Authority;
+use crate::core::fields::{is_hop_by_hop, may_client_say};
+use crate::core::http1::request::BadRequest;
+use crate::core::http1::response::Asked;
+use crate::core::http1::write::Framing;
+use crate::core::target::Target;
+use crate::exchange::{Exchange, Piece, RequestBody};
+use crate::ingress::{self, Decision, FieldSource as _, Forward, Request};
+use crate::refusal::Refusal;
+use crate::server::record::Connection;
+use crate::worker::Worker;
+
+/// Streams of one connection at a time, as RFC 9113 §6.5.2 recommends at least.
+const STREAMS_MAX: u32 = 100;
+/// Resets that a client may cause before its connection ends (CVE-2023-44487).
+const RESETS_MAX: usize = 50;
+/// All fields of a head together.
+const HEAD_BYTES_MAX: u32 = 64 << 10;
+/// Answers buffered for one stream whose client does not read.
+const SEND_BYTES_MAX: usize = 256 << 10;
+/// A client that is silent is asked whether it is there.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, connection: Rc<Connection>) {
+    let under_way = Rc::new(Cell::new(0usize));
+    let service = service_fn(|request| {
+        let (worker, connection, under_way) =
+            (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&under_way));
+        async move {
+            let running = Running::new(under_way);
+            let response = handle(&worker, &connection, request).await;
+            Ok::<_, Infallible>(response.map(|body| body.counted(running)))
+        }
+    });
+    let mut builder = hyper::server::conn::http2::Builder::new(LocalExecutor);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(RESETS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX)
+        .max_send_buf_size(SEND_BYTES_MAX)
+        .keep_alive_interval(PING_INTERVAL);
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let deadline = worker.deadlines.register();
+    let mut ending = false;
+    let mut was_busy = true;
+    let served = std::future::poll_fn(|cx| {
+        let polled = serving.as_mut().poll(cx);
+        let busy = under_way.get() > 0;
+        if busy != was_busy {
+            was_busy = busy;
+            if busy { deadline.clear() } else { deadline.set(worker.limits.idle_timeout) }
+        }
+        if polled.is_pending() && !ending && (deadline.poll_passed(cx) || worker.is_draining()) {
+            ending = true;
+            serving.as_mut().graceful_shutdown();
+            return serving.as_mut().poll(cx);
+        }
+        polled
+    });
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "HTTP/2 connection of a client ended");
+    }
+}
+
+/// Counts a request until its answer is over.
+pub(super) struct Running(Rc<Cell<usize>>);
+
+impl Running {
+    fn new(count: Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+async fn handle(
+    worker: &Rc<Worker>,
+    connection: &Rc<Connection>,
+    request: http::Request<Incoming>,
+) -> Response<AnswerBody> {
+    let (head, body) = request.into_parts();
+    let traceparent = head.headers.value("traceparent");
+    let mut record = Record::new(worker, connection, "http/2", traceparent);
+    match answer_to(worker, connection, &head, body, &mut record).await {
+        Ok(Ours::Forwarded(response)) => {
+            let (parts, (exchange, in_flight)) = response.into_parts();
+            Response::from_parts(parts, AnswerBody::forwarded(exchange, in_flight, record))
+        }
+        Ok(Ours::Redirect(address)) => {
+            worker.metrics.redirects.add(1);
+            answer::redirect(record, &address)
+        }
+        Err(refusal) => {
+            record.refuse(&refusal);
+            answer::refuse(record, &refusal)
+        }
+    }
+}
+
+type Forwarded = (Exchange<IncomingBody>, crate::backend::InFlight);
+
+enum Ours {
+    Forwarded(Response<Forwarded>),
+    Redirect(String),
+}
+
+async fn answer_to(
+    worker: &Rc<Worker>,
+    connection: &Connection,
+    head: &http::request::Parts,
+    body: Incoming,
+    record: &mut Record,
+) -> Result<Ours, Refusal> {
+    let authority = authority(head)?;
+    record.describe(head.method.as_str(), authority.host(), head.headers.value("user-agent"));
+    if matches!(head.method, http::Method::CONNECT | http::Method::TRACE) {
+        return Err(BadRequest::Method.into());
+    }
+    let raw = head.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+    let target = Target::canonical(raw.as_bytes())?;
+    record.set_path(target.path());
+    let request = Request {
+        listener: connection.listener,
+        sni: connection.sni.as_deref(),
+        method: head.method.as_str(),
+        host: authority.host(),
+        target: &target,
+        fields: &head.headers,
+        length: if body.is_end_stream() { Some(0) } else { body.size_hint().exact() },
+    };
+    let snapshot = worker.snapshot();
+    match ingress::decide(&request, &snapshot, &worker.shared)? {
+        Decision::Forward(forward) => {
+            let response =
+                forward_request(worker, connection, head, &authority, &target, body, forward, record);
+            Ok(Ours::Forwarded(response.await?))
+        }
+        Decision::Redirect(address) => Ok(Ours::Redirect(address)),
+        // Challenges are asked for on the plain port, which speaks HTTP/1 alone.
+        Decision::Challenge(_) => Err(Refusal::NoRoute),
+    }
+}
+
+/// The one authority: `:authority`, which must agree with `host` where both are there (RFC 9113 §8.3.1).
+fn authority(head: &http::request::Parts) -> Result<Authority, BadRequest> {
+    let mut hosts = head.headers.get_all(http::header::HOST).iter();
+    let host = hosts.next().map(|host| Authority::parse(host.as_bytes())).transpose()?;
+    if hosts.next().is_some() {
+        return Err(BadRequest::Host);
+    }
+    match (head.uri.authority(), host) {
+        (Some(named), None) => Ok(Authority::parse(named.as_str().as_bytes())?),
+        (Some(named), Some(host)) => {
+            let named = Authority::parse(named.as_str().as_bytes())?;
+            if named == host { Ok(named) } else { Err(BadRequest::Host) }
+        }
+        (None, Some(host)) => Ok(host),
+        (None, None) => Err(BadRequest::Host),
+    }
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of the one request; a struct would only rename them"
+)]
+async fn forward_request(
+    worker: &Rc<Worker>,
+    connection: &Connection,
+    head: &http::request::Parts,
+    authority: &Authority,
+    target: &Target<'_>,
+    body: Incoming,
+    forward: Forward,
+    record: &mut Record,
+) -> Result<Response<Forwarded>, Refusal> {
+    let backend = worker.backend(&forward.route.backend);
+    record.accept(&forward, &backend);
+    let framing = match body.size_hint().exact() {
+        _ if body.is_end_stream() => Framing::None,
+        Some(length) => Framing::Length(length),
+        None => Framing::Chunked,
+    };
+    let outgoing = Outgoing {
+        method: head.method.as_str(),
+        target,
+        host: authority.host(),
+        port: authority.port(),
+        framing,
+        asked: if head.method == http::Method::HEAD { Asked::Head } else { Asked::Plain },
+        fields: |show: &mut dyn FnMut(&str, &[u8])| each_forwarded(&head.headers, show),
+        connection,
+        record,
+    };
+    let body = IncomingBody { body, bytes: 0, bytes_max: forward.host.limits.body_bytes_max };
+    let (mut exchange, in_flight) = open(worker, &backend, &outgoing, body).await?;
+    let limit = backend.backend.timeouts.response.duration();
+    let deadline = worker.deadlines.register();
+    let answered = deadline.within(limit, std::future::poll_fn(|cx| exchange.poll_head(cx))).await;
+    let answer = answered.map_err(|_elapsed| Refusal::ResponseTimeout)??;
+    record.status = answer.status().as_u16();
+    let head = answer::head(&answer, &forward.host, record);
+    Ok(head.map(|()| (exchange, in_flight)))
+}
+
+/// The fields that go on to a backend. Cookies are put together again (RFC 9113 §8.2.3).
+fn each_forwarded(headers: &HeaderMap, show: &mut dyn FnMut(&str, &[u8])) {
+    let mut cookies: Vec<u8> = Vec::new();
+    for (name, value) in headers {
+        let name = name.as_str();
+        if name == "cookie" {
+            if !cookies.is_empty() {
+                cookies.extend_from_slice(b"; ");
+            }
+            cookies.extend_from_slice(value.as_bytes());
+        } else if name != "host"
+            && name != "content-length"
+            && name != "expect"
+            && !is_hop_by_hop(name)
+            && may_client_say(name)
+        {
+            show(name, value.as_bytes());
+        }
+    }
+    if !cookies.is_empty() {
+        show("cookie", &cookies);
+    }
+}
+
+/// The body of a request as hyper reads it.
+pub(super) struct IncomingBody {
+    body: Incoming,
+    pub(super) bytes: u64,
+    bytes_max: u64,
+}
+
+impl RequestBody for IncomingBody {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
+        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
+            return Poll::Ready(Ok(Piece::End(None)));
+        };
+        let frame = frame.map_err(|_reset| Refusal::ClientGone)?;
+        match frame.into_data() {
+            Ok(data) => {
+                self.bytes += data.len() as u64;
+                if self.bytes > self.bytes_max {
+                    return Poll::Ready(Err(Refusal::BodyTooLarge));
+                }
+                Poll::Ready(Ok(Piece::Data(data)))
+            }
+            Err(frame) => Poll::Ready(Ok(Piece::End(frame.into_trailers().ok()))),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Opening an exchange: choosing an endpoint, getting a connection, and writing the head that the backend sees.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::BytesMut;
+use policy::resource::application::Protocol;
+
+use super::record::{Connection, Record};
+use crate::backend::{BackendState, InFlight};
+use crate::core::http1::response::Asked;
+use crate::core::http1::write::{self, Framing};
+use crate::core::target::Target;
+use crate::exchange::{BackendConnection, Exchange, Http1Exchange, Http2Exchange, RequestBody};
+use crate::refusal::Refusal;
+use crate::worker::Worker;
+
+/// A request as a backend is to see it.
+pub(crate) struct Outgoing<'r, F> {
+    pub(crate) method: &'r str,
+    pub(crate) target: &'r Target<'r>,
+    pub(crate) host: &'r str,
+    pub(crate) port: Option<u16>,
+    pub(crate) framing: Framing,
+    pub(crate) asked: Asked,
+    /// Shows each field of the client's that goes on.
+    pub(crate) fields: F,
+    pub(crate) connection: &'r Connection,
+    pub(crate) record: &'r Record,
+}
+
+/// Sends a request to an endpoint of the backend.
+///
+/// # Errors
+/// When no endpoint can be reached.
+pub(crate) async fn open<B: RequestBody, F: Fn(&mut dyn FnMut(&str, &[u8]))>(
+    worker: &Rc<Worker>,
+    backend: &Rc<BackendState>,
+    outgoing: &Outgoing<'_, F>,
+    body: B,
+) -> Result<(Exchange<B>, InFlight), Refusal> {
+    let in_flight = worker.choose(backend)?;
+    let exchange = match backend.backend.protocol {
+        Protocol::Http2 | Protocol::Grpc if outgoing.asked == Asked::Upgrade => return Err(Refusal::Upgrade),
+        Protocol::Http2 | Protocol::Grpc => {
+            let sender = backend.http2(&in_flight.0).await?;
+            let head = outgoing.http2_head().ok_or(Refusal::Upgrade)?;
+            let has_body = outgoing.framing != Framing::None;
+            Exchange::Http2(Box::new(Http2Exchange::new(sender, head, has_body, body)))
+        }
+        // Others than HTTP are not routed here; see `snapshot::compile`.
+        Protocol::Http | Protocol::Tcp | Protocol::Tls | Protocol::Udp => {
+            let kept = poll_fn(|cx| Poll::Ready(in_flight.0.reuse(cx))).await;
+            let connection = match kept {
+                Some(connection) => connection,
+                None => backend.connect_http1(&in_flight.0).await?,
+            };
+            Exchange::Http1(Box::new(outgoing.http1(connection, body)))
+        }
+    };
+    Ok((exchange, in_flight))
+}
+
+impl<F: Fn(&mut dyn FnMut(&str, &[u8]))> Outgoing<'_, F> {
+    /// An exchange over HTTP/1.1 on a connection.
+    pub(crate) fn http1<B: RequestBody>(&self, connection: BackendConnection, body: B) -> Http1Exchange<B> {
+        // A head with the fields of a browser fits.
+        let mut head = BytesMut::with_capacity(2048);
+        let target = self.target;
+        write::request_line(&mut head, self.method, target.path(), target.query(), self.host, self.port);
+        (self.fields)(&mut |name, value| write::field(&mut head, name, value));
+        self.each_own_field(|name, value| write::field(&mut head, name, value));
+        if self.asked == Asked::Upgrade {
+            write::field(&mut head, "connection", b"upgrade");
+            write::field(&mut head, "upgrade", b"websocket");
+        }
+        write::end(&mut head, self.framing);
+        Http1Exchange::new(connection, head, self.framing, self.asked, body)
+    }
+
+    fn http2_head(&self) -> Option<http::Request<()>> {
+        let target = self.target;
+        let path_and_query = match target.query() {
+            Some(query) => format!("{}?{query}", target.path()),
+            None => target.path().to_owned(),
+        };
+        let authority = match self.port {
+            Some(port) => format!("{}:{port}", self.host),
+            None => self.host.to_owned(),
+        };
+        let uri = http::Uri::builder()
+            .scheme("http")
+            .authority(authority)
+            .path_and_query(path_and_query)
+            .build()
+            .ok()?;
+        let mut request = http::Request::builder().method(self.method).uri(uri).body(()).ok()?;
+        let headers = request.headers_mut();
+        let mut add = |name: &str, value: &[u8]| {
+            let name = http::HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_bytes(value)) {
+                headers.append(name, value);
+            }
+        };
+        (self.fields)(&mut add);
+        self.each_own_field(&mut add);
+        if let Framing::Length(length) = self.framing {
+            add("content-length", length.to_string().as_bytes());
+        }
+        // gRPC servers refuse who does not say that it takes trailers; we pass them on.
+        add("te", b"trailers");
+        Some(request)
+    }
+
+    /// What only the edge may say.
+    fn each_own_field(&self, mut show: impl FnMut(&str, &[u8])) {
+        show("x-forwarded-for", self.connection.client.as_bytes());
+        show("x-forwarded-proto", self.connection.scheme().as_bytes());
+        show("x-forwarded-host", self.host.as_bytes());
+        show("x-request-id", self.record.id.as_str().as_bytes());
+        show("traceparent", self.record.trace.as_bytes());
+    }
+}
