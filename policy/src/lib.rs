@@ -8,6 +8,7 @@
 //! ```
 
 pub mod clock;
+pub mod document;
 pub mod id;
 pub mod resource;
 pub mod snapshot;
