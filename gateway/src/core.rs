@@ -1,3 +1,4 @@
 //! The gateway's decisions that need no I/O.
 
 pub mod exposure;
+pub mod renewal;

@@ -57,7 +57,7 @@ pub async fn run(mut say: impl FnMut(&str)) -> Result<(), DemoError> {
     let sample = sample_app::serve().await.map_err(DemoError::SampleApp)?;
     let issuer = token::Issuer::generate()?;
     let token_file = state.0.join("token");
-    write(&token_file, &issuer.token(std::time::Duration::from_secs(12 * 3600))?)?;
+    write(&token_file, &issuer.token(Duration::from_secs(12 * 3600))?)?;
 
     let app = App::start(bootstrap(&state.0)).await?;
     let files = resources(sample, &issuer.jwks());

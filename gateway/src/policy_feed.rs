@@ -151,7 +151,7 @@ impl Feed {
         match compile(&input) {
             Ok(wanted) => {
                 let now = self.wiring.clock.monotonic();
-                let _moved = self.exposure.handle_wanted(&wanted.ingress.hosts, now);
+                let _moved = self.exposure.handle_wanted(wanted.ingress.hosts.by_domain(), now);
                 self.accepted = set;
                 self.publish();
             }

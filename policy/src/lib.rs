@@ -7,8 +7,10 @@
 //! text --document--> resource --snapshot::compile--> Snapshot
 //! ```
 
+pub mod authorization;
 pub mod clock;
 pub mod document;
 pub mod id;
 pub mod resource;
 pub mod snapshot;
+pub mod vet;

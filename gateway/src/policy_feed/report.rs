@@ -13,7 +13,7 @@ use crate::status::StatusBoard;
 pub(super) fn conditions(status: &StatusBoard, set: &ResourceSet, snapshot: &Snapshot) {
     let mut by_ingress: BTreeMap<&ResourceKey, Vec<&Host>> = BTreeMap::new();
     let mut exposed: BTreeMap<&ResourceKey, BTreeSet<String>> = BTreeMap::new();
-    for host in snapshot.ingress.hosts.values() {
+    for host in snapshot.ingress.hosts.by_domain().values() {
         by_ingress.entry(&host.source).or_default().push(host);
         if host.stage >= Stage::Listening {
             for route in &host.routes.routes {

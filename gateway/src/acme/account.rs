@@ -1,0 +1,74 @@
+//! Accounts at ACME servers: made once, kept sealed.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use instant_acme::{Account, ExternalAccountKey, NewAccount};
+use policy::resource::issuer::Acme;
+use tokio::sync::Mutex;
+
+use super::OrderError;
+use super::http_client::{Client, RetryAfter};
+use crate::store::embedded::SharedStore;
+use crate::store::{Change, CommitError, Expect, Key, Secrecy, Value};
+
+/// The accounts of this gateway.
+pub struct Accounts {
+    store: SharedStore,
+    /// One account is made at a time, or two orders would make two.
+    making: Mutex<()>,
+    retry_after: Arc<RetryAfter>,
+}
+
+impl Accounts {
+    /// Accounts that are kept in `store`.
+    #[must_use]
+    pub fn new(store: SharedStore) -> Self {
+        Self { store, making: Mutex::new(()), retry_after: Arc::default() }
+    }
+
+    /// What a CA last asked us to wait, once.
+    #[must_use]
+    pub fn take_retry_after(&self) -> Option<std::time::Duration> {
+        self.retry_after.take()
+    }
+
+    /// The account for an issuer, made if there is none.
+    pub(super) async fn account(&self, acme: &Acme, external_key: Option<&str>) -> Result<Account, OrderError> {
+        let _making = self.making.lock().await;
+        let key = account_key(acme);
+        let client = || Client::new(acme.trust.as_deref(), Arc::clone(&self.retry_after));
+        let stored = self.store.entry(&key).await.map_err(CommitError::Write)?;
+        if let Some(credentials) = stored.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
+            let builder = Account::builder_with_http(Box::new(client()?));
+            return Ok(builder.from_credentials(credentials).await?);
+        }
+        let external = match (&acme.external_account, external_key) {
+            (Some(account), Some(secret)) => {
+                let secret = secret.trim().trim_end_matches('=');
+                let secret = URL_SAFE_NO_PAD.decode(secret).map_err(|_malformed| OrderError::ExternalKey)?;
+                Some(ExternalAccountKey::new(account.key_id.clone(), &secret))
+            }
+            (Some(_), None) => return Err(OrderError::ExternalKey),
+            (None, _) => None,
+        };
+        let contact = format!("mailto:{}", acme.email);
+        let wanted =
+            NewAccount { contact: &[&contact], terms_of_service_agreed: true, only_return_existing: false };
+        let builder = Account::builder_with_http(Box::new(client()?));
+        let (account, credentials) = builder.create(&wanted, acme.server.clone(), external.as_ref()).await?;
+        let bytes = serde_json::to_vec(&credentials).map_err(instant_acme::Error::Json)?;
+        let value = Some(Value { bytes, secrecy: Secrecy::Sealed });
+        self.store.commit(vec![Change { key, expect: Expect::Any, value }]).await?;
+        Ok(account)
+    }
+}
+
+/// An account belongs to a server, an address and a binding.
+fn account_key(acme: &Acme) -> Key {
+    let binding = acme.external_account.as_ref().map_or("", |account| account.key_id.as_str());
+    let text = format!("{}\n{}\n{binding}", acme.server, acme.email);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    Key::new(format!("acme/accounts/{}", URL_SAFE_NO_PAD.encode(digest))).expect("base64url is a key")
+}

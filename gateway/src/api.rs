@@ -1,0 +1,72 @@
+//! The API: what the command line, the UI and Ansible all use. JSON over HTTP, on a Unix socket or over TLS.
+
+mod caller;
+mod error;
+mod handlers;
+mod openapi;
+mod serve;
+mod shown;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+pub use caller::Caller;
+use prometheus::proto::MetricFamily;
+pub use serve::{ServeError, serve_https, serve_metrics, serve_unix};
+
+use crate::app::Listeners;
+use crate::certificates::CertificateManager;
+use crate::control_plane::ControlPlane;
+use crate::status::StatusBoard;
+
+/// What handlers use.
+pub struct ApiState {
+    /// The resources.
+    pub control: Arc<ControlPlane>,
+    /// Their progress.
+    pub status: Arc<StatusBoard>,
+    /// The certificates.
+    pub certificates: Arc<CertificateManager>,
+    /// What is bound; set once everything is.
+    pub listeners: OnceLock<Listeners>,
+    /// The gateway's name and site.
+    pub name: (String, String),
+    /// Everything that is counted.
+    pub metrics: Box<dyn Fn() -> Vec<MetricFamily> + Send + Sync>,
+}
+
+/// Larger than any set of resources of a gateway.
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// The routes that need a caller.
+pub(crate) fn router(state: Arc<ApiState>) -> Router {
+    const BASE: &str = "/apis/causeway.dev/v1";
+    Router::new()
+        .route(&format!("{BASE}/apply"), post(handlers::apply))
+        .route(&format!("{BASE}/delete"), post(handlers::delete_many))
+        .route(&format!("{BASE}/status"), get(handlers::status))
+        .route(&format!("{BASE}/vet"), get(handlers::vet))
+        .route(&format!("{BASE}/export"), post(handlers::export))
+        .route(&format!("{BASE}/import"), post(handlers::import))
+        .route(&format!("{BASE}/renew"), post(handlers::renew))
+        .route(&format!("{BASE}/{{plural}}"), get(handlers::list_all))
+        .route(&format!("{BASE}/namespaces/{{namespace}}/{{plural}}"), get(handlers::list))
+        .route(
+            &format!("{BASE}/namespaces/{{namespace}}/{{plural}}/{{name}}"),
+            get(handlers::read).put(handlers::put).delete(handlers::delete),
+        )
+        .route("/openapi.json", get(openapi::document))
+        .merge(probes())
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(state)
+}
+
+/// The routes that need none.
+pub(crate) fn probes() -> Router<Arc<ApiState>> {
+    Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(handlers::ready))
+        .route("/metrics", get(handlers::metrics))
+}

@@ -1,0 +1,78 @@
+//! Refusals of the API, as Kubernetes' `Status` with every cause.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use policy::document::Fault;
+use policy::id::Kind;
+use policy::resource::role::Verb;
+use serde_json::{Value, json};
+
+use crate::control_plane::{ApplyError, LoadError};
+use crate::store::archive::ArchiveError;
+
+/// Why a call is refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error("who calls is not known: use the Unix socket, or a token")]
+    Unauthenticated,
+    #[error("{who} may not {verb:?} {kind}; a Role and a RoleBinding would allow it")]
+    Forbidden { who: String, verb: Verb, kind: Kind },
+    #[error("only root and the gateway's own user may do this")]
+    AdminOnly,
+    #[error("there is no {0}")]
+    NotFound(String),
+    #[error("{} faults", .0.len())]
+    Faults(Vec<Fault>),
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+impl ApiError {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden { .. } | Self::AdminOnly => StatusCode::FORBIDDEN,
+            Self::NotFound(_) | Self::Apply(ApplyError::NotFound(_)) => StatusCode::NOT_FOUND,
+            Self::Faults(_) | Self::Malformed(_) | Self::Archive(ArchiveError::Malformed { .. }) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Archive(ArchiveError::Passphrase { .. } | ArchiveError::Newer(_)) => StatusCode::BAD_REQUEST,
+            Self::Apply(ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. }) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::Apply(ApplyError::Conflict { .. } | ApplyError::Owned { .. }) => StatusCode::CONFLICT,
+            Self::Apply(ApplyError::Store(_))
+            | Self::Archive(ArchiveError::Store(_) | ArchiveError::Commit(_))
+            | Self::Load(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn causes(&self) -> Value {
+        match self {
+            Self::Faults(faults) => json!(faults),
+            Self::Apply(ApplyError::Rejected(rejected)) => json!(rejected),
+            _ => json!([]),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let body = json!({
+            "kind": "Status",
+            "status": "Failure",
+            "code": status.as_u16(),
+            "message": crate::chain(&self),
+            "details": {"causes": self.causes()},
+        });
+        (status, Json(body)).into_response()
+    }
+}

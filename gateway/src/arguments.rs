@@ -1,0 +1,183 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Causeway: a gateway for the edge of each cluster or site.
+#[derive(Debug, Parser)]
+#[command(name = "causeway", version, propagate_version = true)]
+pub struct Arguments {
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How to reach a gateway.
+#[derive(Args, Clone, Debug)]
+pub struct Connection {
+    /// The gateway's Unix socket.
+    #[arg(long, global = true, env = "CAUSEWAY_SOCKET", default_value = "/run/causeway/causeway.sock")]
+    pub socket: PathBuf,
+    /// The gateway's API over HTTPS, instead of the socket, e.g. https://edge-1:8443.
+    #[arg(long, global = true, env = "CAUSEWAY_SERVER")]
+    pub server: Option<String>,
+    /// A file with the token for --server.
+    #[arg(long, global = true, env = "CAUSEWAY_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Roots that --server is checked against, in PEM; the gateway writes its own to api-ca.pem in its state folder.
+    #[arg(long, global = true, env = "CAUSEWAY_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// What can be done. Exit codes: 0 done, 1 findings or differences or not in time, 2 wrong usage or refused.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway.
+    Run {
+        /// The bootstrap file.
+        #[arg(long, default_value = "/etc/causeway/causeway.toml")]
+        config: PathBuf,
+    },
+    /// Run a whole gateway on high ports, with a sample app: no root, no internet, nothing kept.
+    Demo,
+    /// Create or change the resources of files: all or none.
+    Apply {
+        /// What to apply.
+        #[command(flatten)]
+        files: Files,
+        /// Say what would happen, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show resources.
+    Get {
+        /// A kind, e.g. applications; or `all`.
+        kind: String,
+        /// One of them.
+        name: Option<String>,
+        /// In this namespace only; without it, in all.
+        #[arg(short, long)]
+        namespace: Option<String>,
+        /// All namespaces, which is the default.
+        #[arg(short = 'A', long, conflicts_with = "namespace")]
+        all_namespaces: bool,
+        /// How to show them.
+        #[arg(short, long, default_value = "table")]
+        output: Output,
+    },
+    /// Delete resources: all or none.
+    Delete {
+        /// A kind and a name, unless files are given.
+        #[arg(num_args = 0..=2, value_names = ["KIND", "NAME"])]
+        resource: Vec<String>,
+        /// The namespace of KIND NAME.
+        #[arg(short, long, default_value = "default")]
+        namespace: String,
+        /// Delete the resources that these files name.
+        #[arg(short = 'f', long = "filename")]
+        files: Vec<PathBuf>,
+    },
+    /// Show what applying files would change. Exit code 1 if anything would.
+    Diff {
+        /// What would be applied.
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Show what files compile to, without a gateway.
+    Compile {
+        /// What to compile.
+        #[command(flatten)]
+        files: Files,
+        /// How to show it.
+        #[arg(short, long, default_value = "yaml")]
+        output: Output,
+    },
+    /// Find mistakes, in files or in the running gateway. Exit code 1 if any is an error.
+    Vet {
+        /// Look at these files instead of the gateway.
+        #[arg(short = 'f', long = "filename")]
+        files: Vec<PathBuf>,
+        /// How to show them.
+        #[arg(short, long, default_value = "table")]
+        output: Output,
+        /// Print the page of a code.
+        #[arg(long, value_name = "CODE")]
+        explain: Option<String>,
+    },
+    /// Show what is bound, stored and in force.
+    Status {
+        /// How to show it.
+        #[arg(short, long, default_value = "table")]
+        output: Output,
+    },
+    /// Wait until what was applied is in force, or a condition holds. Exit code 1 if not in time.
+    Wait {
+        /// `enforced`, or `condition=TYPE`.
+        #[arg(long = "for", default_value = "enforced")]
+        what: String,
+        /// KIND NAME, for a condition.
+        #[arg(num_args = 0..=2, value_names = ["KIND", "NAME"])]
+        resource: Vec<String>,
+        /// The namespace of KIND NAME.
+        #[arg(short, long, default_value = "default")]
+        namespace: String,
+        /// For how many seconds.
+        #[arg(long, default_value_t = 30)]
+        timeout: u64,
+    },
+    /// Write everything, secrets sealed under a passphrase, to a file or standard output.
+    Export {
+        /// The file.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+        /// A file with the passphrase.
+        #[arg(long)]
+        passphrase_file: PathBuf,
+    },
+    /// Take what `export` wrote: all or nothing.
+    Import {
+        /// The file.
+        #[arg(short = 'f', long = "filename")]
+        file: PathBuf,
+        /// A file with the passphrase.
+        #[arg(long)]
+        passphrase_file: PathBuf,
+    },
+    /// Order every certificate anew now.
+    Renew,
+    /// Print the JSON Schema of a kind.
+    Schema {
+        /// The kind.
+        kind: String,
+    },
+    /// Print the Kubernetes CustomResourceDefinitions.
+    Crds,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Files of resources.
+#[derive(Args, Debug)]
+pub struct Files {
+    /// A file, a folder, or `-` for standard input; may be given several times.
+    #[arg(short = 'f', long = "filename", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// How something is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// As it is applied.
+    Yaml,
+    /// For programs.
+    Json,
+}

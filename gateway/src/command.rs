@@ -1,0 +1,184 @@
+//! What each subcommand does, and how it ends.
+
+mod files;
+mod resources;
+mod show;
+mod vet;
+mod wait;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::CommandFactory as _;
+use http::Method;
+use policy::document::Fault;
+use policy::id::Kind;
+
+use crate::app::{App, StartError};
+use crate::arguments::{Arguments, Command, Output};
+use crate::bootstrap::{Bootstrap, BootstrapError};
+use crate::client::{Client, ClientError};
+use crate::demo::DemoError;
+use crate::telemetry;
+
+/// Where the API's calls are.
+const BASE: &str = "/apis/causeway.dev/v1";
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error("starting")]
+    Bootstrap(#[from] BootstrapError),
+    #[error("starting")]
+    Start(#[from] StartError),
+    #[error("the demo")]
+    Demo(#[from] DemoError),
+    #[error("starting")]
+    Log(#[from] telemetry::InvalidLevel),
+    #[error("{0}")]
+    Usage(String),
+    #[error("{} faults", .0.len())]
+    Faults(Vec<Fault>),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("{}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("writing the answer")]
+    Output(#[from] std::io::Error),
+    #[error("the answer cannot be shown")]
+    Shown(#[from] serde_json::Error),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ended {
+    /// 0.
+    Well,
+    /// 1: findings, differences, or not in time.
+    Otherwise,
+}
+
+/// Runs a command. Exit code 0: done; 1: findings, differences, or not in time; 2: wrong usage or refused.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    match dispatch(arguments).await {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Otherwise) => ExitCode::from(1),
+        // Who reads our output has stopped reading; that is no fault.
+        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says what went wrong, cause by cause.
+fn report(error: &CommandError) {
+    let mut out = std::io::stderr().lock();
+    // Nobody is left to be told if this fails.
+    let _gone = match error {
+        CommandError::Faults(faults) => faults.iter().try_for_each(|fault| show::fault(&mut out, fault)),
+        CommandError::Client(ClientError::Refused { message, causes }) => {
+            let said = writeln!(out, "error: {message}");
+            said.and_then(|()| causes.iter().try_for_each(|cause| show::cause(&mut out, cause)))
+        }
+        error => writeln!(out, "error: {}", crate::chain(error)),
+    };
+}
+
+async fn dispatch(arguments: Arguments) -> Result<Ended, CommandError> {
+    let client = Client::new(arguments.connection);
+    match arguments.command {
+        Command::Run { config } => serve(&config).await?,
+        Command::Demo => {
+            telemetry::log_to_stderr("warn")?;
+            crate::demo::run(|line| {
+                let _gone = writeln!(std::io::stdout(), "{line}");
+            })
+            .await?;
+        }
+        Command::Apply { files, dry_run } => resources::apply(&client, &files.files, dry_run).await?,
+        Command::Get { kind, name, namespace, all_namespaces: _, output } => {
+            resources::get(&client, &kind, name.as_deref(), namespace.as_deref(), output).await?;
+        }
+        Command::Delete { resource, namespace, files } => {
+            resources::delete(&client, &resource, &namespace, &files).await?;
+        }
+        Command::Diff { files } => return resources::diff(&client, &files.files).await,
+        Command::Compile { files, output } => resources::compile(&files.files, output)?,
+        Command::Vet { files, output, explain } => return vet::run(&client, &files, output, explain).await,
+        Command::Status { output } => {
+            let status = client.json(Method::GET, &format!("{BASE}/status"), String::new()).await?;
+            let output = if output == Output::Table { Output::Yaml } else { output };
+            show::value(&status, output)?;
+        }
+        Command::Wait { what, resource, namespace, timeout } => {
+            return wait::run(&client, &what, &resource, &namespace, Duration::from_secs(timeout)).await;
+        }
+        Command::Export { output, passphrase_file } => export(&client, output, &passphrase_file).await?,
+        Command::Import { file, passphrase_file } => {
+            let passphrase = read(&passphrase_file)?;
+            let path = format!("{BASE}/import");
+            client.text(Method::POST, &path, read(&file)?, Some(passphrase.trim())).await?;
+        }
+        Command::Renew => drop(client.json(Method::POST, &format!("{BASE}/renew"), String::new()).await?),
+        Command::Schema { kind } => show::value(&policy::document::schema(self::kind(&kind)?), Output::Json)?,
+        Command::Crds => {
+            for kind in Kind::ALL {
+                show::value(&policy::document::crd(kind), Output::Yaml)?;
+            }
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "causeway", &mut std::io::stdout());
+        }
+    }
+    Ok(Ended::Well)
+}
+
+/// How long clients may finish what they do when the gateway is stopped.
+const DRAIN: Duration = Duration::from_secs(30);
+
+async fn serve(config: &Path) -> Result<(), CommandError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let bootstrap = Bootstrap::read(config)?;
+    telemetry::log_to_stderr(&bootstrap.log.level)?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let app = App::start(bootstrap).await?;
+    // Only systemd listens, and only if it started us.
+    let _nobody_listens = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    let _nobody_listens = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    app.shutdown(DRAIN).await;
+    Ok(())
+}
+
+async fn export(client: &Client, output: Option<PathBuf>, passphrase: &Path) -> Result<(), CommandError> {
+    let passphrase = read(passphrase)?;
+    let path = format!("{BASE}/export");
+    let text = client.text(Method::POST, &path, String::new(), Some(passphrase.trim())).await?;
+    match output {
+        Some(path) => std::fs::write(&path, text).map_err(|source| CommandError::File { path, source })?,
+        None => std::io::stdout().write_all(text.as_bytes())?,
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, CommandError> {
+    std::fs::read_to_string(path).map_err(|source| CommandError::File { path: path.into(), source })
+}
+
+fn kind(word: &str) -> Result<Kind, CommandError> {
+    Kind::find(word).ok_or_else(|| {
+        let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.plural()).collect();
+        CommandError::Usage(format!("there is no kind {word:?}; known: {}", known.join(", ")))
+    })
+}

@@ -1,0 +1,59 @@
+//! Reading files of resources.
+
+use std::path::{Path, PathBuf};
+
+use policy::document::{Fault, Parsed};
+
+use super::CommandError;
+
+/// Reads every file, every file of every folder, and standard input for `-`. Every fault of all is reported.
+pub(super) fn parse(paths: &[PathBuf]) -> Result<Vec<Parsed>, CommandError> {
+    let mut parsed = Vec::new();
+    let mut faults: Vec<Fault> = Vec::new();
+    for path in paths {
+        for (name, text) in read(path)? {
+            match policy::document::parse(&name, &text) {
+                Ok(more) => parsed.extend(more),
+                Err(more) => faults.extend(more),
+            }
+        }
+    }
+    if !faults.is_empty() {
+        return Err(CommandError::Faults(faults));
+    }
+    if parsed.is_empty() {
+        return Err(CommandError::Usage("there is no resource in these files".into()));
+    }
+    Ok(parsed)
+}
+
+fn read(path: &Path) -> Result<Vec<(String, String)>, CommandError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CommandError::File { path, source }
+    };
+    if path == Path::new("-") {
+        let text = std::io::read_to_string(std::io::stdin()).map_err(failed(path))?;
+        return Ok(vec![("stdin".into(), text)]);
+    }
+    let files = if path.is_dir() {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(failed(path))? {
+            let file = entry.map_err(failed(path))?.path();
+            if file.extension().is_some_and(|kind| kind == "yaml" || kind == "yml" || kind == "json") {
+                files.push(file);
+            }
+        }
+        files.sort();
+        files
+    } else {
+        vec![path.to_owned()]
+    };
+    files
+        .into_iter()
+        .map(|file| {
+            let text = std::fs::read_to_string(&file).map_err(failed(&file))?;
+            Ok((file.display().to_string(), text))
+        })
+        .collect()
+}

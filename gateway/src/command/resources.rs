@@ -1,0 +1,251 @@
+//! apply, get, delete, diff, compile.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use http::Method;
+use policy::document::{Fault, Parsed};
+use policy::id::{Kind, ResourceKey};
+use policy::resource::Resource;
+use policy::snapshot::{Generation, Input, Site, Stage, compile as compile_snapshot};
+use serde_json::{Value, json};
+
+use super::{BASE, CommandError, Ended, files, kind, show};
+use crate::arguments::Output;
+use crate::client::{Client, ClientError};
+
+pub(super) async fn apply(client: &Client, paths: &[PathBuf], dry_run: bool) -> Result<(), CommandError> {
+    let parsed = files::parse(paths)?;
+    let applied = send(client, &parsed, dry_run).await?;
+    let mut out = std::io::stdout().lock();
+    for object in applied["objects"].as_array().into_iter().flatten() {
+        let key = &object["key"];
+        let text = |name: &str| key[name].as_str().unwrap_or_default();
+        let outcome = object["outcome"].as_str().unwrap_or_default();
+        let suffix = if dry_run { " (dry run)" } else { "" };
+        writeln!(out, "{} {}/{} {outcome}{suffix}", text("kind"), text("namespace"), text("name"))?;
+    }
+    Ok(())
+}
+
+async fn send(client: &Client, parsed: &[Parsed], dry_run: bool) -> Result<Value, CommandError> {
+    let items: Vec<Value> =
+        parsed.iter().map(|parsed| policy::document::to_json(&parsed.resource)).collect();
+    let body = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+    let sent = client.json(Method::POST, &format!("{BASE}/apply?dryRun={dry_run}"), body).await;
+    sent.map_err(|error| located(error, parsed))
+}
+
+/// The gateway names resource and field; the files know the line.
+fn located(error: ClientError, parsed: &[Parsed]) -> CommandError {
+    let ClientError::Refused { message, causes } = error else { return error.into() };
+    let faults: Vec<Fault> = causes
+        .iter()
+        .filter_map(|cause| {
+            let key: ResourceKey = serde_json::from_value(cause["key"].clone()).ok()?;
+            let source = parsed.iter().find(|parsed| parsed.resource.key() == key)?;
+            let text = |name: &str| cause[name].as_str().map(str::to_owned);
+            let field = text("field")?;
+            Some(Fault {
+                place: source.places.locate(&field),
+                resource: Some(key.to_string()),
+                reason: text("reason")?,
+                fix: text("fix"),
+                field,
+            })
+        })
+        .collect();
+    if faults.is_empty() { ClientError::Refused { message, causes }.into() } else { CommandError::Faults(faults) }
+}
+
+pub(super) async fn get(
+    client: &Client,
+    word: &str,
+    name: Option<&str>,
+    namespace: Option<&str>,
+    output: Output,
+) -> Result<(), CommandError> {
+    let kinds = if word == "all" { Kind::ALL.to_vec() } else { vec![kind(word)?] };
+    let mut items = Vec::new();
+    for kind in &kinds {
+        let plural = kind.plural();
+        let path = match namespace {
+            Some(namespace) => format!("{BASE}/namespaces/{namespace}/{plural}"),
+            None => format!("{BASE}/{plural}"),
+        };
+        let list = client.json(Method::GET, &path, String::new()).await?;
+        items.extend(list["items"].as_array().cloned().unwrap_or_default());
+    }
+    if let Some(name) = name {
+        items.retain(|item| item["metadata"]["name"] == name);
+        if items.is_empty() {
+            return Err(CommandError::Usage(format!("there is no {word} {name}")));
+        }
+    }
+    match (output, name, items.len()) {
+        (Output::Table, _, _) => Ok(print_table(&items)?),
+        (output, Some(_), 1) => show::value(&items[0], output),
+        (output, _, _) => show::value(&json!({"apiVersion": "v1", "kind": "List", "items": items}), output),
+    }
+}
+
+fn print_table(items: &[Value]) -> std::io::Result<()> {
+    let rows: Vec<Vec<String>> = items
+        .iter()
+        .map(|item| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let conditions = item["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+            let certificate = conditions.iter().find(|condition| condition["type"] == "CertificateReady");
+            let shown = ready.or(certificate);
+            vec![
+                text(&item["kind"]),
+                text(&item["metadata"]["namespace"]),
+                text(&item["metadata"]["name"]),
+                shown.map_or_else(|| "-".into(), |condition| text(&condition["status"])),
+                shown.map_or_else(String::new, |condition| text(&condition["message"])),
+            ]
+        })
+        .collect();
+    show::table(&["KIND", "NAMESPACE", "NAME", "READY", "MESSAGE"], &rows)
+}
+
+pub(super) async fn delete(
+    client: &Client,
+    resource: &[String],
+    namespace: &str,
+    paths: &[PathBuf],
+) -> Result<(), CommandError> {
+    let keys: Vec<ResourceKey> = match (resource, paths.is_empty()) {
+        ([], false) => files::parse(paths)?.iter().map(|parsed| parsed.resource.key()).collect(),
+        ([word, name], true) => {
+            let name_of = |text: &str| {
+                text.parse().map_err(|error| CommandError::Usage(format!("{text:?} is no name: {error}")))
+            };
+            vec![ResourceKey { kind: kind(word)?, namespace: name_of(namespace)?, name: name_of(name)? }]
+        }
+        (_, _) => return Err(CommandError::Usage("name KIND NAME, or files with -f, and not both".into())),
+    };
+    let body = serde_json::to_string(&keys)?;
+    client.json(Method::POST, &format!("{BASE}/delete"), body).await?;
+    let mut out = std::io::stdout().lock();
+    for key in keys {
+        writeln!(out, "{key} deleted")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn diff(client: &Client, paths: &[PathBuf]) -> Result<Ended, CommandError> {
+    let parsed = files::parse(paths)?;
+    // Refused now rather than by apply.
+    send(client, &parsed, true).await?;
+    let mut ended = Ended::Well;
+    let mut out = std::io::stdout().lock();
+    for parsed in &parsed {
+        let key = parsed.resource.key();
+        let path = format!("{BASE}/namespaces/{}/{}/{}", key.namespace, key.kind.plural(), key.name);
+        let before = match client.json(Method::GET, &path, String::new()).await {
+            Ok(before) => comparable(&before),
+            Err(ClientError::Refused { .. }) => String::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let mut after = policy::document::to_json(&parsed.resource);
+        // A secret is never shown, so it cannot be compared: the same keys count as the same.
+        if key.kind == Kind::Secret
+            && let Some(values) = after["spec"]["stringData"].as_object_mut()
+        {
+            values.values_mut().for_each(|value| *value = json!(crate::control_plane::PLACEHOLDER));
+        }
+        let after = comparable(&after);
+        if before != after {
+            ended = Ended::Otherwise;
+            writeln!(out, "--- {key} (stored)\n+++ {key} (files)")?;
+            for line in changed_lines(&before, &after) {
+                writeln!(out, "{line}")?;
+            }
+        }
+    }
+    Ok(ended)
+}
+
+/// Without what the server sets.
+fn comparable(resource: &Value) -> String {
+    let mut resource = resource.clone();
+    if let Some(fields) = resource.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(metadata) = resource["metadata"].as_object_mut() {
+        for set in ["resourceVersion", "generation", "creationTimestamp"] {
+            metadata.remove(set);
+        }
+    }
+    serde_json::to_string_pretty(&resource).unwrap_or_default()
+}
+
+/// Lines that differ, by their longest common subsequence; resources are small.
+fn changed_lines(before: &str, after: &str) -> Vec<String> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let mut common = vec![vec![0usize; new.len() + 1]; old.len() + 1];
+    for i in (0..old.len()).rev() {
+        for j in (0..new.len()).rev() {
+            common[i][j] = if old[i] == new[j] {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
+    while i < old.len() || j < new.len() {
+        if i < old.len() && j < new.len() && old[i] == new[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j == new.len() || (i < old.len() && common[i + 1][j] >= common[i][j + 1]) {
+            lines.push(format!("- {}", old[i]));
+            i += 1;
+        } else {
+            lines.push(format!("+ {}", new[j]));
+            j += 1;
+        }
+    }
+    lines
+}
+
+pub(super) fn compile(paths: &[PathBuf], output: Output) -> Result<(), CommandError> {
+    let parsed = files::parse(paths)?;
+    let sources: BTreeMap<ResourceKey, &Parsed> =
+        parsed.iter().map(|parsed| (parsed.resource.key(), parsed)).collect();
+    let resources: BTreeMap<ResourceKey, Resource> =
+        parsed.iter().map(|parsed| (parsed.resource.key(), parsed.resource.clone())).collect();
+    let site = Site::default();
+    let no_stages = BTreeMap::new();
+    let input = |stages| Input {
+        generation: Generation::default(),
+        resources: &resources,
+        site: &site,
+        stages,
+        departing: &[],
+    };
+    let located = |rejected: Vec<policy::snapshot::Rejected>| {
+        let faults = rejected.into_iter().map(|rejected| {
+            let unknown = policy::document::Place { file: "?".into(), line: 0, column: 0 };
+            Fault {
+                place: sources.get(&rejected.key).map_or(unknown, |source| source.places.locate(&rejected.field)),
+                resource: Some(rejected.key.to_string()),
+                field: rejected.field,
+                reason: rejected.reason,
+                fix: rejected.fix,
+            }
+        });
+        CommandError::Faults(faults.collect())
+    };
+    let first = compile_snapshot(&input(&no_stages)).map_err(located)?;
+    // Shown as it will be once everything is exposed.
+    let stages = first.ingress.hosts.by_domain().keys().map(|domain| (domain.clone(), Stage::Named)).collect();
+    let snapshot = compile_snapshot(&input(&stages)).map_err(located)?;
+    let mut shown = serde_json::to_value(&snapshot)?;
+    let places: BTreeMap<String, String> =
+        sources.iter().map(|(key, source)| (key.to_string(), source.places.locate("kind").to_string())).collect();
+    shown["sources"] = json!(places);
+    show::value(&shown, output)
+}

@@ -1,0 +1,93 @@
+use policy::clock::SystemClock;
+
+use super::*;
+use crate::store::embedded::Embedded;
+use crate::store::seal::SealKey;
+
+struct Bench {
+    control: ControlPlane,
+    _folder: tempfile::TempDir,
+}
+
+async fn bench() -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path(), SealKey::from_bytes([1; 32])).unwrap();
+    let control = ControlPlane::load(Arc::new(store), Arc::new(SystemClock), Site::default()).await.unwrap();
+    Bench { control, _folder: folder }
+}
+
+fn resources(text: &str) -> Vec<Resource> {
+    policy::document::parse("f", text).unwrap().into_iter().map(|parsed| parsed.resource).collect()
+}
+
+const ZONE: &str = "{apiVersion: causeway.dev/v1, kind: Zone, metadata: {name: example.com}, spec: {nameservers: [{name: ns.example.com}]}}";
+const SECRET: &str =
+    "{apiVersion: causeway.dev/v1, kind: Secret, metadata: {name: s}, spec: {stringData: {a: hidden}}}";
+const BINDING: &str = "{apiVersion: causeway.dev/v1, kind: RoleBinding, metadata: {name: b}, spec: {role: nobody, subjects: [{user: a}]}}";
+
+#[tokio::test]
+async fn one_bad_object_of_three_keeps_all_three_out() {
+    let bench = bench().await;
+    let all = resources(&format!("{ZONE}\n---\n{SECRET}\n---\n{BINDING}"));
+    let refused = bench.control.apply(all, ApplyOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Rejected(reasons) if reasons[0].field == "spec.role"));
+    assert!(bench.control.resources().borrow().resources.is_empty());
+    assert!(bench.control.store().list("").await.unwrap().0.is_empty());
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_happen_and_changes_nothing() {
+    let bench = bench().await;
+    let options = ApplyOptions { dry_run: true, owner: None };
+    let applied = bench.control.apply(resources(ZONE), options).await.unwrap();
+    assert_eq!(applied.objects[0].1, Outcome::Created);
+    assert!(bench.control.resources().borrow().resources.is_empty());
+}
+
+#[tokio::test]
+async fn a_writer_that_read_an_older_object_is_told() {
+    let bench = bench().await;
+    bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap();
+    let old = ZONE.replace("name: example.com", "name: example.com, resourceVersion: '999'");
+    let refused = bench.control.apply(resources(&old), ApplyOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Conflict { stored, .. } if stored == "1"));
+}
+
+#[tokio::test]
+async fn applying_the_same_again_changes_nothing() {
+    let bench = bench().await;
+    bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap();
+    let again = bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap();
+    assert_eq!((again.revision, again.objects[0].1), (1, Outcome::Unchanged));
+}
+
+#[tokio::test]
+async fn a_placeholder_keeps_the_secret_and_needs_one() {
+    let bench = bench().await;
+    let placeholder = SECRET.replace("hidden", merge::PLACEHOLDER);
+    let refused = bench.control.apply(resources(&placeholder), ApplyOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::NothingToKeep { name, .. } if name == "a"));
+    bench.control.apply(resources(SECRET), ApplyOptions::default()).await.unwrap();
+    let kept = bench.control.apply(resources(&placeholder), ApplyOptions::default()).await.unwrap();
+    assert_eq!(kept.objects[0].1, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn what_a_directory_keeps_is_refused_elsewhere_and_deleted_with_its_file() {
+    let bench = bench().await;
+    bench.control.own("file:/etc", resources(&format!("{ZONE}\n---\n{SECRET}"))).await.unwrap();
+    let refused = bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Owned { owner, .. } if owner == "file:/etc"));
+    let applied = bench.control.own("file:/etc", resources(ZONE)).await.unwrap();
+    assert!(applied.objects.iter().any(|(key, outcome)| key.kind == Kind::Secret && *outcome == Outcome::Deleted));
+    assert_eq!(bench.control.resources().borrow().resources.len(), 1);
+}
+
+#[tokio::test]
+async fn stored_resources_are_there_after_a_restart() {
+    let bench = bench().await;
+    bench.control.apply(resources(&format!("{ZONE}\n---\n{SECRET}")), ApplyOptions::default()).await.unwrap();
+    let before = bench.control.resources().borrow().resources.clone();
+    bench.control.reload().await.unwrap();
+    assert_eq!(bench.control.resources().borrow().resources, before);
+}

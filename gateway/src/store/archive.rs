@@ -1,0 +1,149 @@
+//! Everything in one text file: `causeway export` and `import`.
+//!
+//! One line of JSON an entry, after a header and before a checksum. Secrets are sealed under a key derived from a
+//! passphrase, so that the file can be kept anywhere and read by another gateway.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::pbkdf2::{self, PBKDF2_HMAC_SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::seal::SealKey;
+use super::{Change, CommitError, Expect, Key, Revision, Secrecy, Store, StoreError, Value};
+
+/// The first line.
+#[derive(Deserialize, Serialize)]
+struct Header {
+    causeway: String,
+    version: u32,
+    salt: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Line {
+    key: String,
+    sealed: bool,
+    value: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Trailer {
+    sha256: String,
+}
+
+/// The form of the file.
+const VERSION: u32 = 1;
+/// OWASP's figure for PBKDF2-HMAC-SHA256.
+const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::new(600_000).expect("not zero");
+/// Larger archives are not of a gateway.
+pub const ARCHIVE_BYTES_MAX: usize = 256 << 20;
+/// What belongs to one process and not to the gateway.
+const LEASES: &str = "leases/";
+
+/// Why an archive cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The store failed.
+    #[error("the store cannot be read")]
+    Store(#[from] StoreError),
+    /// The store did not take it.
+    #[error("the store cannot be written")]
+    Commit(#[from] CommitError),
+    /// No archive of ours.
+    #[error("line {line}: {reason}")]
+    Malformed {
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The passphrase is another, or the file was altered.
+    #[error("line {line}: the passphrase is another")]
+    Passphrase {
+        /// Which line, from 1.
+        line: usize,
+    },
+    /// It was made by a later version.
+    #[error("the archive has version {0}, and this program reads up to {VERSION}; use a newer causeway")]
+    Newer(u32),
+}
+
+/// Writes everything. `salt` is random.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn export(store: &dyn Store, passphrase: &str, salt: [u8; 16]) -> Result<String, ArchiveError> {
+    let key = derive(passphrase, &salt);
+    let mut out = String::new();
+    let header = Header { causeway: "archive".into(), version: VERSION, salt: STANDARD.encode(salt) };
+    push(&mut out, &header);
+    let (entries, _) = store.list("").await?;
+    for (name, entry) in entries.into_iter().filter(|(name, _)| !name.as_str().starts_with(LEASES)) {
+        let sealed = key.seal(name.as_str(), &entry.value)?;
+        push(&mut out, &Line { key: name.to_string(), sealed: is_secret(&name), value: STANDARD.encode(sealed) });
+    }
+    let sha256 = checksum(&out);
+    push(&mut out, &Trailer { sha256 });
+    Ok(out)
+}
+
+/// Reads everything, and only then writes it, in one commit. What is there under the same keys is replaced.
+///
+/// # Errors
+/// When anything of it is not as `export` wrote it; then nothing is written.
+pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<Revision, ArchiveError> {
+    let malformed = |line, reason| ArchiveError::Malformed { line, reason };
+    if text.len() > ARCHIVE_BYTES_MAX {
+        return Err(malformed(1, "the archive is too large"));
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let (Some(header), Some(trailer)) = (lines.first(), lines.last()) else {
+        return Err(malformed(1, "the archive is empty"));
+    };
+    let header: Header = serde_json::from_str(header).map_err(|_| malformed(1, "this is no archive of causeway"))?;
+    if header.version > VERSION {
+        return Err(ArchiveError::Newer(header.version));
+    }
+    let end = lines.len();
+    let trailer: Trailer = serde_json::from_str(trailer).map_err(|_| malformed(end, "the archive is cut off"))?;
+    let body = text.rfind("{\"sha256\"").map_or(text, |at| &text[..at]);
+    if checksum(body) != trailer.sha256 {
+        return Err(malformed(end, "the checksum does not fit: the archive is damaged"));
+    }
+    let salt = STANDARD.decode(&header.salt).map_err(|_| malformed(1, "the salt is malformed"))?;
+    let key = derive(passphrase, &salt);
+    let mut changes = Vec::with_capacity(end);
+    for (index, line) in lines[1..end - 1].iter().enumerate() {
+        let number = index + 2;
+        let line: Line = serde_json::from_str(line).map_err(|_| malformed(number, "the line is malformed"))?;
+        let name = Key::new(line.key).map_err(|_| malformed(number, "the key is malformed"))?;
+        let sealed = STANDARD.decode(&line.value).map_err(|_| malformed(number, "the value is malformed"))?;
+        let bytes = key.open(name.as_str(), &sealed).map_err(|_| ArchiveError::Passphrase { line: number })?;
+        let secrecy = if line.sealed { Secrecy::Sealed } else { Secrecy::Plain };
+        changes.push(Change { key: name, expect: Expect::Any, value: Some(Value { bytes, secrecy }) });
+    }
+    Ok(store.commit(changes).await?)
+}
+
+/// Which entries are sealed at rest.
+fn is_secret(key: &Key) -> bool {
+    key.as_str().starts_with("resources/Secret/") || key.as_str().starts_with("acme/")
+}
+
+fn push(out: &mut String, line: &impl Serialize) {
+    out.push_str(&serde_json::to_string(line).expect("texts and numbers have a JSON form"));
+    out.push('\n');
+}
+
+fn checksum(text: &str) -> String {
+    let mut context = Context::new(&SHA256);
+    context.update(text.as_bytes());
+    STANDARD.encode(context.finish())
+}
+
+fn derive(passphrase: &str, salt: &[u8]) -> SealKey {
+    let mut key = [0; 32];
+    pbkdf2::derive(PBKDF2_HMAC_SHA256, ITERATIONS, salt, passphrase.as_bytes(), &mut key);
+    SealKey::from_bytes(key)
+}
