@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use instant_acme::{AuthorizationStatus, ChallengeType, Identifier, NewOrder, OrderStatus, RetryPolicy};
 pub use account::Accounts;
-pub use present::Presenter;
+pub use present::{PresentError, Presenter};
 use policy::id::Domain;
 use policy::resource::issuer::{Acme, Challenge};
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ pub enum OrderError {
     Trust,
     /// The challenge's answer could not be put in place.
     #[error("putting the answer to the challenge in place")]
-    Present(#[from] present::PresentError),
+    Present(#[from] PresentError),
 }
 
 impl OrderError {
@@ -83,7 +83,7 @@ fn problem_json(problem: &instant_acme::Problem) -> Value {
 const POLL: RetryPolicy =
     RetryPolicy::new().initial_delay(Duration::from_millis(100)).backoff(1.5).timeout(Duration::from_secs(120));
 
-/// Orders one certificate. `step` hears how far it has come.
+/// Orders one certificate, proving control `by` one challenge. `step` hears how far it has come.
 ///
 /// # Errors
 /// When any step fails; answers to challenges are taken back either way.
@@ -91,6 +91,7 @@ pub async fn order(
     accounts: &Accounts,
     presenter: &Arc<Presenter>,
     acme: &Acme,
+    by: Challenge,
     external_key: Option<&str>,
     domains: &[Domain],
     mut step: impl FnMut(&str) + Send,
@@ -113,18 +114,18 @@ pub async fn order(
             | AuthorizationStatus::Expired
             | AuthorizationStatus::Deactivated => return Err(OrderError::Ended(OrderStatus::Invalid)),
         }
-        let (kind, name) = challenge_type(acme.challenge);
+        let (kind, name) = challenge_type(by);
         let mut challenge = authorization
             .challenge(kind)
             .ok_or_else(|| OrderError::NotOffered { domain: domain.clone(), challenge: name })?;
         let key = challenge.key_authorization();
-        presented.add(acme.challenge, &domain, &challenge.token, &key)?;
+        presented.add(by, &domain, &challenge.token, &key)?;
         challenge.set_ready().await?;
         step(&format!("authorization of {domain} pending"));
     }
     let status = order.poll_ready(&POLL).await?;
     if status != OrderStatus::Ready {
-        return Err(failed_validation(&mut order, acme.challenge).await.unwrap_or(OrderError::Ended(status)));
+        return Err(failed_validation(&mut order, by).await.unwrap_or(OrderError::Ended(status)));
     }
     step("finalizing");
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;

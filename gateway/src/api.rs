@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-pub use caller::Caller;
+pub use caller::{Caller, Token};
 use prometheus::proto::MetricFamily;
 pub use serve::{ServeError, serve_https, serve_metrics, serve_unix};
 

@@ -6,6 +6,8 @@
 mod sample_app;
 mod token;
 
+pub use token::TokenError;
+
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,7 +35,7 @@ pub enum DemoError {
     SampleApp(#[source] std::io::Error),
     /// No key could be made for its tokens.
     #[error("making the demo's token key")]
-    Token(#[from] token::TokenError),
+    Token(#[from] TokenError),
     /// The gateway did not start.
     #[error("starting the gateway")]
     Start(#[from] StartError),

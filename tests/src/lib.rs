@@ -1,1 +1,7 @@
-//! Stub.
+//! What black-box tests share: real programs, started on free ports and ended with the test.
+
+pub mod gateway;
+pub mod nginx;
+pub mod pebble;
+pub mod process;
+pub mod token;

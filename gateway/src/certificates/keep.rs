@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use policy::id::{Kind, ResourceKey};
-use policy::resource::issuer::{Acme, Issuer};
+use policy::resource::issuer::{Acme, Challenge, Issuer};
 use policy::resource::{ConditionStatus, Spec};
 use policy::snapshot::{CertificateName, CertificateOrigin, IssuerPlan, WantedCertificate};
 use serde_json::{Value, json};
@@ -188,7 +188,9 @@ impl Keeper {
                     shared.status.note(&name.0, json!({"certificateOrder": {"steps": steps}}));
                 };
                 let domains = &self.wanted.domains;
-                acme::order(&shared.accounts, &shared.presenter, acme, secret.as_deref(), domains, step).await?
+                let by = plan.challenge.unwrap_or(Challenge::Dns01);
+                let (accounts, presenter) = (&shared.accounts, &shared.presenter);
+                acme::order(accounts, presenter, acme, by, secret.as_deref(), domains, step).await?
             }
         };
         let usable = issued.check(&self.wanted.domains)?;

@@ -24,9 +24,10 @@ pub struct Acme {
     /// The directory address; Let's Encrypt when left out.
     #[serde(default = "lets_encrypt")]
     pub server: String,
-    /// How control of a name is proven.
-    #[serde(default)]
-    pub challenge: Challenge,
+    /// How control of a name is proven. When left out: by DNS where every name lies in a zone of ours, which needs no
+    /// name to be answered before its certificate is there; otherwise by HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Challenge>,
     /// External account binding (RFC 8555 §7.3.4), where the CA asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_account: Option<ExternalAccount>,
@@ -36,11 +37,10 @@ pub struct Acme {
 }
 
 /// How control of a name is proven.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Challenge {
     /// By a file on port 80 (RFC 8555 §8.3). No wildcards.
-    #[default]
     Http01,
     /// By a certificate on port 443 (RFC 8737). No wildcards.
     TlsAlpn01,

@@ -9,8 +9,14 @@ use serde::Serialize;
 /// FNV-1a over 128 bits of the canonical JSON. It is not collision-resistant against an attacker, and need not be:
 /// the digested content begins with the namespace and name of its owner, so that at worst an owner collides with
 /// itself.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Digest(pub u128);
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl Digest {
     /// Digests `owner` and the canonical form of `content`.

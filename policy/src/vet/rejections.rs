@@ -32,6 +32,7 @@ fn code(rejected: &Rejected) -> &'static str {
     let reason = &rejected.reason;
     match rejected.field.as_str() {
         field if field.ends_with("authentication.jwt.issuer") => "CW0202",
+        "spec.acme.challenge" => "CW0204",
         field if field.ends_with(".path") => "CW0201",
         field if field.starts_with("spec.domains") && reason.contains("belongs to") => "CW0101",
         field if field.starts_with("spec.domains") && reason.contains("outside the zone") => "CW0203",

@@ -133,13 +133,35 @@ fn plans(
                     let fix = "create it with the key hmacKey";
                     rejections.add(issuer_key, "spec.acme.externalAccount.secret", reason, fix);
                 }
-                check_challenge(key, domains, acme.challenge, issuer_key, zones, rejections);
-                Some(acme.challenge)
+                let ours = |domain: &Domain| zones.holding(domain.base()).is_some();
+                let by_default =
+                    if domains.iter().all(ours) { Challenge::Dns01 } else { Challenge::Http01 };
+                let challenge = acme.challenge.unwrap_or(by_default);
+                check_challenge(key, domains, challenge, issuer_key, zones, rejections);
+                check_order(resources, key, challenge, issuer_key, rejections);
+                Some(challenge)
             }
         };
         plans.push(IssuerPlan { key: issuer_key.clone(), issuer: issuer.clone(), challenge });
     }
     plans
+}
+
+/// A name of ours is answered only once its certificate is there, so a CA that must connect by that name first would
+/// wait for ever.
+fn check_order(
+    resources: Resources<'_>,
+    key: &ResourceKey,
+    challenge: Challenge,
+    issuer: &ResourceKey,
+    rejections: &mut Rejections,
+) {
+    let Some(Spec::SecureIngress(ingress)) = resources.all.get(key).map(|resource| &resource.spec) else { return };
+    if challenge != Challenge::Dns01 && ingress.dns.is_some() {
+        let reason = format!("{issuer} proves control by connection, and our DNS names a host only after that");
+        let fix = "leave spec.acme.challenge out, or set it to dns01";
+        rejections.add_with(issuer, "spec.acme.challenge", reason, fix, &[key]);
+    }
 }
 
 fn check_challenge(
