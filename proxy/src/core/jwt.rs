@@ -186,10 +186,21 @@ fn check_registered(
     if payload.get("iss").and_then(Value::as_str) != Some(&provider.issuer) {
         return Err(JwtRefusal::Issuer);
     }
-    if provider.audiences.iter().any(|audience| holds(payload.get("aud"), audience)) {
+    if provider.audiences.iter().any(|audience| is_for(payload.get("aud"), audience)) {
         Ok(())
     } else {
         Err(JwtRefusal::Audience)
+    }
+}
+
+/// RFC 7519 §4.1.3: `aud` is a string, or a list of strings.
+fn is_for(claim: Option<&Value>, audience: &str) -> bool {
+    match claim {
+        Some(Value::String(one)) => one == audience,
+        Some(Value::Array(list)) => {
+            list.iter().all(Value::is_string) && list.iter().any(|item| item.as_str() == Some(audience))
+        }
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => false,
     }
 }
 
@@ -203,3 +214,6 @@ fn holds(claim: Option<&Value>, wanted: &str) -> bool {
         Some(Value::Null | Value::Object(_)) | None => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

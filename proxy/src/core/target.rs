@@ -151,11 +151,6 @@ fn decode(path: &[u8]) -> Result<String, BadTarget> {
         rest = &after[2..];
         match value {
             b'/' | b'\\' | b'?' | b'#' | b';' | 0..=0x1f | 0x7f => return Err(BadTarget::EscapedDelimiter),
-            b'%' if escape_value(rest).is_some()
-                || rest.first().is_some_and(|next| matches!(next, b'%' | b'u')) =>
-            {
-                return Err(BadTarget::DoubleEncoding);
-            }
             _ if is_path_byte(value) => canonical.push(char::from(value)),
             _ => {
                 canonical.push('%');
@@ -166,7 +161,16 @@ fn decode(path: &[u8]) -> Result<String, BadTarget> {
         decoded.push(value);
     }
     std::str::from_utf8(&decoded).map_err(|_not_utf8| BadTarget::Utf8)?;
-    Ok(canonical)
+    if is_encoded_twice(&canonical) { Err(BadTarget::DoubleEncoding) } else { Ok(canonical) }
+}
+
+/// Whether a percent sign stands before what would be an escape once it is decoded. Looks at the canonical form, since
+/// what follows the sign may itself have been escaped (`%254%31`).
+fn is_encoded_twice(canonical: &str) -> bool {
+    canonical.match_indices("%25").any(|(at, sign)| {
+        let rest = &canonical.as_bytes()[at + sign.len()..];
+        escape_value(rest).is_some() || matches!(rest.first(), Some(b'%' | b'u' | b'U'))
+    })
 }
 
 fn escape_value(text: &[u8]) -> Option<u8> {

@@ -3,9 +3,15 @@
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::head::{HeadScan, ScanFault};
+
 /// Reads a body off a buffer, without copying it.
 #[derive(Debug)]
-pub struct BodyDecoder(State);
+pub struct BodyDecoder {
+    state: State,
+    /// Bytes of chunk heads beyond what the data explains.
+    overhead: u64,
+}
 
 #[derive(Debug)]
 enum State {
@@ -14,7 +20,7 @@ enum State {
     ChunkHead,
     ChunkData(u64),
     ChunkEnd,
-    Trailers { bytes: usize },
+    Trailers(HeadScan),
     Done,
 }
 
@@ -65,32 +71,41 @@ impl BadBody {
 
 /// A chunk's size line with its extensions, which nobody reads.
 const CHUNK_LINE_BYTES_MAX: usize = 256;
+/// A chunk's size line up to this long is no burden. With the chunk's own length it is taken off the overhead.
+const CHUNK_LINE_BYTES_FREE: u64 = 16;
+/// Chunk extensions beyond the data they stand by, over a whole body: else one byte of data could cost 256 of ours,
+/// without end (CVE-2023-39326 in Go).
+const OVERHEAD_BYTES_MAX: u64 = 16 << 10;
 /// All trailer lines together.
 const TRAILER_BYTES_MAX: usize = 8 << 10;
 
 impl BodyDecoder {
+    const fn new(state: State) -> Self {
+        Self { state, overhead: 0 }
+    }
+
     /// A body of so many bytes.
     #[must_use]
     pub const fn length(bytes: u64) -> Self {
-        Self(if bytes == 0 { State::Done } else { State::Length(bytes) })
+        Self::new(if bytes == 0 { State::Done } else { State::Length(bytes) })
     }
 
     /// A body in chunks.
     #[must_use]
     pub const fn chunked() -> Self {
-        Self(State::ChunkHead)
+        Self::new(State::ChunkHead)
     }
 
     /// A body that ends with the connection.
     #[must_use]
     pub const fn until_close() -> Self {
-        Self(State::UntilClose)
+        Self::new(State::UntilClose)
     }
 
     /// Whether all of it was read.
     #[must_use]
     pub const fn is_done(&self) -> bool {
-        matches!(self.0, State::Done)
+        matches!(self.state, State::Done)
     }
 
     /// Takes the next piece off the front of `buffer`.
@@ -99,7 +114,7 @@ impl BodyDecoder {
     /// When the framing is malformed.
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Decoded, BadBody> {
         loop {
-            match &mut self.0 {
+            match &mut self.state {
                 State::Done => return Ok(Decoded::End(None)),
                 State::UntilClose => {
                     let all = buffer.len();
@@ -108,22 +123,28 @@ impl BodyDecoder {
                 State::Length(left) => {
                     let taken = take_up_to(buffer, left);
                     if *left == 0 {
-                        self.0 = State::Done;
+                        self.state = State::Done;
                     }
                     return Ok(taken);
                 }
                 State::ChunkData(left) => {
                     let taken = take_up_to(buffer, left);
                     if *left == 0 {
-                        self.0 = State::ChunkEnd;
+                        self.state = State::ChunkEnd;
                     }
                     return Ok(taken);
                 }
-                State::ChunkHead => match chunk_size(buffer)? {
-                    None => return Ok(Decoded::NeedMore),
-                    Some(0) => self.0 = State::Trailers { bytes: 0 },
-                    Some(size) => self.0 = State::ChunkData(size),
-                },
+                State::ChunkHead => {
+                    let Some((size, line_bytes)) = chunk_size(buffer)? else { return Ok(Decoded::NeedMore) };
+                    self.overhead = (self.overhead + line_bytes).saturating_sub(CHUNK_LINE_BYTES_FREE + size);
+                    if self.overhead > OVERHEAD_BYTES_MAX {
+                        return Err(BadBody::TooLarge);
+                    }
+                    self.state = match size {
+                        0 => State::Trailers(HeadScan::default()),
+                        size => State::ChunkData(size),
+                    };
+                }
                 State::ChunkEnd => {
                     // The very next two bytes, or somebody downstream counts differently.
                     match (buffer.first(), buffer.get(1)) {
@@ -131,16 +152,15 @@ impl BodyDecoder {
                         (None, _) | (Some(b'\r'), None) => return Ok(Decoded::NeedMore),
                         (Some(_), _) => return Err(BadBody::ChunkEnd),
                     }
-                    self.0 = State::ChunkHead;
+                    self.state = State::ChunkHead;
                 }
-                State::Trailers { bytes } => {
-                    let Some(end) = trailer_end(buffer, *bytes)? else {
-                        *bytes = buffer.len();
+                State::Trailers(scan) => {
+                    let Some(end) = scan.find_end(buffer, TRAILER_BYTES_MAX)? else {
                         return Ok(Decoded::NeedMore);
                     };
                     let trailers = parse_trailers(&buffer[..end])?;
                     buffer.advance(end);
-                    self.0 = State::Done;
+                    self.state = State::Done;
                     return Ok(Decoded::End(trailers));
                 }
             }
@@ -152,16 +172,16 @@ impl BodyDecoder {
     /// # Errors
     /// When the body was not over.
     pub fn handle_close(&mut self) -> Result<(), BadBody> {
-        match self.0 {
+        match self.state {
             State::UntilClose | State::Done => {
-                self.0 = State::Done;
+                self.state = State::Done;
                 Ok(())
             }
             State::Length(_)
             | State::ChunkHead
             | State::ChunkData(_)
             | State::ChunkEnd
-            | State::Trailers { .. } => Err(BadBody::EndedEarly),
+            | State::Trailers(_) => Err(BadBody::EndedEarly),
         }
     }
 }
@@ -179,7 +199,8 @@ fn take_up_to(buffer: &mut BytesMut, left: &mut u64) -> Decoded {
     data(buffer, length)
 }
 
-fn chunk_size(buffer: &mut BytesMut) -> Result<Option<u64>, BadBody> {
+/// The size of the next chunk, and how long the line is that says so.
+fn chunk_size(buffer: &mut BytesMut) -> Result<Option<(u64, u64)>, BadBody> {
     let Some(end) = memchr::memchr(b'\n', buffer) else {
         return if buffer.len() > CHUNK_LINE_BYTES_MAX { Err(BadBody::TooLarge) } else { Ok(None) };
     };
@@ -201,18 +222,15 @@ fn chunk_size(buffer: &mut BytesMut) -> Result<Option<u64>, BadBody> {
     let text = std::str::from_utf8(&line[..digits]).map_err(|_not_ascii| BadBody::ChunkSize)?;
     let size = u64::from_str_radix(text, 16).map_err(|_too_large| BadBody::ChunkSize)?;
     buffer.advance(end + 1);
-    Ok(Some(size))
+    Ok(Some((size, end as u64)))
 }
 
-fn trailer_end(buffer: &BytesMut, seen: usize) -> Result<Option<usize>, BadBody> {
-    if buffer.starts_with(b"\r\n") {
-        return Ok(Some(2));
-    }
-    let end = memchr::memmem::find(&buffer[seen.saturating_sub(3)..], b"\r\n\r\n");
-    match end.map(|at| seen.saturating_sub(3) + at + 4) {
-        Some(end) if end > TRAILER_BYTES_MAX => Err(BadBody::TooLarge),
-        None if buffer.len() > TRAILER_BYTES_MAX => Err(BadBody::TooLarge),
-        end => Ok(end),
+impl From<ScanFault> for BadBody {
+    fn from(fault: ScanFault) -> Self {
+        match fault {
+            ScanFault::BareLineFeed => Self::Trailer,
+            ScanFault::TooLarge => Self::TooLarge,
+        }
     }
 }
 
@@ -221,13 +239,10 @@ fn parse_trailers(block: &[u8]) -> Result<Option<HeaderMap>, BadBody> {
     if block == b"\r\n" {
         return Ok(None);
     }
-    if super::head::has_bare_line_end(block) {
-        return Err(BadBody::Trailer);
-    }
     let mut slots = [httparse::EMPTY_HEADER; 32];
     let parsed = match httparse::parse_headers(block, &mut slots) {
-        Ok(httparse::Status::Complete((_, parsed))) => parsed,
-        Ok(httparse::Status::Partial) => return Err(BadBody::Trailer),
+        Ok(httparse::Status::Complete((taken, parsed))) if taken == block.len() => parsed,
+        Ok(_) => return Err(BadBody::Trailer),
         Err(httparse::Error::TooManyHeaders) => return Err(BadBody::TooLarge),
         Err(_malformed) => return Err(BadBody::Trailer),
     };
@@ -243,17 +258,29 @@ fn parse_trailers(block: &[u8]) -> Result<Option<HeaderMap>, BadBody> {
 /// Whether a field may stand in a trailer.
 #[must_use]
 pub fn may_trail(name: &str) -> bool {
-    const FORBIDDEN: [&str; 10] = [
+    const FORBIDDEN: [&str; 22] = [
+        "age",
         "authorization",
+        "cache-control",
         "content-encoding",
         "content-length",
         "content-range",
         "content-type",
         "cookie",
+        "date",
         "expect",
+        "expires",
         "host",
-        "set-cookie",
+        "if-match",
+        "if-none-match",
+        "location",
+        "max-forwards",
+        "pragma",
         "range",
+        "retry-after",
+        "set-cookie",
+        "strict-transport-security",
+        "www-authenticate",
     ];
     !super::head::is_hop_by_hop(name)
         && crate::core::fields::may_client_say(name)
@@ -288,3 +315,6 @@ pub fn write_last_chunk(out: &mut BytesMut, trailers: Option<&HeaderMap>) {
     }
     out.extend_from_slice(b"\r\n");
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::header;
 
 /// What a head may measure.
@@ -25,30 +25,57 @@ impl Default for HeadLimits {
 /// Looks for the end of a head in a buffer that grows, without looking at any byte twice.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeadScan {
-    /// Bytes known not to end the head.
+    /// Bytes that hold no line feed that was not looked at.
     seen: usize,
+    /// Where the line under way begins.
+    line_start: usize,
+    /// An empty line before the head was skipped.
+    skipped_line: bool,
+}
+
+/// Why a section of lines cannot end well.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ScanFault {
+    /// A line feed without a carriage return before it. RFC 9112 §2.2 lets a recipient take it as a line end, and
+    /// some do: an edge must not.
+    BareLineFeed,
+    /// Longer than allowed.
+    TooLarge,
 }
 
 impl HeadScan {
-    /// Returns the length of the head once it is whole. Bare line feeds end no line (RFC 9112 §2.2).
-    pub fn find_end(&mut self, buffer: &[u8]) -> Option<usize> {
-        let from = self.seen.saturating_sub(3);
-        match memchr::memmem::find(&buffer[from..], b"\r\n\r\n") {
-            Some(at) => {
-                self.seen = 0;
-                Some(from + at + 4)
+    /// Returns the length of the section, its empty line included, once it is whole.
+    ///
+    /// A fault is told as soon as its byte is there, however the bytes arrive.
+    pub(super) fn find_end(&mut self, buffer: &[u8], bytes_max: usize) -> Result<Option<usize>, ScanFault> {
+        let within = &buffer[..buffer.len().min(bytes_max)];
+        while let Some(offset) = memchr::memchr(b'\n', within.get(self.seen..).unwrap_or_default()) {
+            let feed = self.seen + offset;
+            if feed == self.line_start || within[feed - 1] != b'\r' {
+                return Err(ScanFault::BareLineFeed);
             }
-            None => {
-                self.seen = buffer.len();
-                None
+            let is_empty = feed - 1 == self.line_start;
+            (self.seen, self.line_start) = (feed + 1, feed + 1);
+            if is_empty {
+                *self = Self::default();
+                return Ok(Some(feed + 1));
             }
         }
+        self.seen = within.len();
+        if buffer.len() >= bytes_max { Err(ScanFault::TooLarge) } else { Ok(None) }
     }
 
-    /// Whether anything of a head has been seen.
-    #[must_use]
-    pub const fn has_begun(&self) -> bool {
-        self.seen > 0
+    /// RFC 9112 §2.2: an empty line before a request line is forgiven; one, so that nobody is kept busy with them.
+    /// Returns false while the buffer may hold the half of one.
+    pub(super) fn skip_empty_line(&mut self, buffer: &mut BytesMut) -> bool {
+        if self.seen > 0 || self.skipped_line || buffer.first() != Some(&b'\r') {
+            return true;
+        }
+        if buffer.starts_with(b"\r\n") {
+            buffer.advance(2);
+            self.skipped_line = true;
+        }
+        buffer.len() != 1 || self.skipped_line
     }
 }
 
@@ -139,22 +166,15 @@ pub(super) fn position(head: &[u8], part: &[u8]) -> Range<u32> {
     if part.is_empty() { 0..0 } else { narrow(start)..narrow(start + part.len()) }
 }
 
-/// Line ends other than CRLF, and fields whose name and colon are apart, are refused before the parser sees them:
-/// httparse forgives a bare LF (RFC 9112 §2.2 allows that; an edge must not).
-pub(super) fn has_bare_line_end(head: &[u8]) -> bool {
-    memchr::memchr2_iter(b'\r', b'\n', head).any(|at| match head[at] {
-        b'\r' => head.get(at + 1) != Some(&b'\n'),
-        _ => at == 0 || head[at - 1] != b'\r',
-    })
-}
-
 /// Whether a field is about one connection alone (RFC 9110 §7.6.1), whoever sends it.
 #[must_use]
 pub fn is_hop_by_hop(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 11] = [
+        "http2-settings",
         "connection",
         "keep-alive",
         "proxy-authenticate",
+        "proxy-authentication-info",
         "proxy-authorization",
         "proxy-connection",
         "te",
@@ -162,7 +182,7 @@ pub fn is_hop_by_hop(name: &str) -> bool {
         "transfer-encoding",
         "upgrade",
     ];
-    NAMES.iter().any(|own| name.eq_ignore_ascii_case(own)) || name.eq_ignore_ascii_case("http2-settings")
+    NAMES.iter().any(|own| name.eq_ignore_ascii_case(own))
 }
 
 /// What `Connection` says (RFC 9110 §7.6.1).

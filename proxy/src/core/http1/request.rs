@@ -1,11 +1,14 @@
 //! Request heads from clients.
 
+mod bad_request;
+
+pub use bad_request::BadRequest;
 use bytes::BytesMut;
 
 use super::head::{
-    self, ConnectionOptions, DeclaredFraming, Fields, FramingFault, FramingFields, HeadLimits, HeadScan, Line,
+    self, ConnectionOptions, DeclaredFraming, Fields, FramingFields, HeadLimits, HeadScan, Line,
 };
-use crate::core::authority::{Authority, BadAuthority};
+use crate::core::authority::Authority;
 
 /// A request head, whole and free of ambiguity.
 #[derive(Clone, Debug)]
@@ -41,103 +44,6 @@ pub enum Framing {
     Chunked,
 }
 
-/// Why a request head is refused. The connection is closed after each.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum BadRequest {
-    /// Longer than [`HeadLimits::head_bytes_max`], or more fields than allowed (RFC 6585 §5).
-    #[error("the head is too large")]
-    HeadTooLarge,
-    /// RFC 9110 §15.5.15.
-    #[error("the target is too long")]
-    TargetTooLong,
-    /// A line end that is not CRLF (RFC 9112 §2.2).
-    #[error("a line does not end with CRLF")]
-    LineEnd,
-    /// Not `method SP target SP version` (RFC 9112 §3).
-    #[error("the request line is malformed")]
-    RequestLine,
-    /// Not HTTP/1.0 or HTTP/1.1.
-    #[error("the version is not spoken")]
-    Version,
-    /// A field line that is malformed: no name, a space before the colon, a fold (RFC 9112 §5).
-    #[error("a field line is malformed")]
-    FieldLine,
-    /// No, several or malformed `Host` (RFC 9112 §3.2), or one that contradicts an absolute target.
-    #[error("the host is missing, doubled, malformed or contradicted")]
-    Host,
-    /// A `Content-Length` that is no plain number, or two of them.
-    #[error("the content length is malformed or doubled")]
-    ContentLength,
-    /// A transfer coding other than exactly `chunked`, or one in HTTP/1.0 (RFC 9112 §6.1).
-    #[error("the transfer coding is not understood")]
-    TransferEncoding,
-    /// Both framings at once (RFC 9112 §6.3).
-    #[error("content length and transfer coding contradict each other")]
-    BothFramings,
-    /// `CONNECT` or `TRACE`.
-    #[error("the method is not served")]
-    Method,
-    /// An expectation other than `100-continue` (RFC 9110 §10.1.1).
-    #[error("the expectation is not understood")]
-    Expectation,
-}
-
-impl BadRequest {
-    /// The status that the client is told.
-    #[must_use]
-    pub const fn status(self) -> http::StatusCode {
-        match self {
-            Self::HeadTooLarge => http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::TargetTooLong => http::StatusCode::URI_TOO_LONG,
-            Self::Version => http::StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            Self::Method => http::StatusCode::NOT_IMPLEMENTED,
-            Self::Expectation => http::StatusCode::EXPECTATION_FAILED,
-            Self::LineEnd
-            | Self::RequestLine
-            | Self::FieldLine
-            | Self::Host
-            | Self::ContentLength
-            | Self::TransferEncoding
-            | Self::BothFramings => http::StatusCode::BAD_REQUEST,
-        }
-    }
-
-    /// For metrics and logs.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::HeadTooLarge => "head_too_large",
-            Self::TargetTooLong => "target_too_long",
-            Self::LineEnd => "line_end",
-            Self::RequestLine => "request_line",
-            Self::Version => "version",
-            Self::FieldLine => "field_line",
-            Self::Host => "host",
-            Self::ContentLength => "content_length",
-            Self::TransferEncoding => "transfer_encoding",
-            Self::BothFramings => "both_framings",
-            Self::Method => "method",
-            Self::Expectation => "expectation",
-        }
-    }
-}
-
-impl From<BadAuthority> for BadRequest {
-    fn from(_: BadAuthority) -> Self {
-        Self::Host
-    }
-}
-
-impl From<FramingFault> for BadRequest {
-    fn from(fault: FramingFault) -> Self {
-        match fault {
-            FramingFault::LengthForm | FramingFault::LengthTwice => Self::ContentLength,
-            FramingFault::Coding => Self::TransferEncoding,
-            FramingFault::Both => Self::BothFramings,
-        }
-    }
-}
-
 impl RequestHead {
     /// Takes a head off the front of `buffer` once it is whole.
     ///
@@ -150,33 +56,27 @@ impl RequestHead {
         scan: &mut HeadScan,
         limits: &HeadLimits,
     ) -> Result<Option<Self>, BadRequest> {
-        // RFC 9112 §2.2: one empty line before a request line is forgiven.
-        if !scan.has_begun() && buffer.starts_with(b"\r\n") {
-            let _empty_line = buffer.split_to(2);
+        if !scan.skip_empty_line(buffer) {
+            return Ok(None);
         }
-        let Some(length) = scan.find_end(buffer) else {
-            return match buffer.len() {
-                too_long if too_long > limits.head_bytes_max => Err(BadRequest::HeadTooLarge),
-                // Something that is no HTTP at all is refused at its first byte, not at the time limit.
-                _ if buffer.first().is_some_and(|byte| !byte.is_ascii_alphabetic()) => {
-                    Err(BadRequest::RequestLine)
-                }
-                _ => Ok(None),
-            };
-        };
-        if length > limits.head_bytes_max {
-            return Err(BadRequest::HeadTooLarge);
+        // Something that is no HTTP at all is refused at its first byte, not at the time limit.
+        if buffer.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
+            return Err(BadRequest::RequestLine);
         }
-        Self::parse(buffer, length, limits).map(Some)
+        match scan.find_end(buffer, limits.head_bytes_max)? {
+            Some(length) => Self::parse(buffer, length, limits).map(Some),
+            None => Ok(None),
+        }
     }
 
     fn parse(buffer: &mut BytesMut, length: usize, limits: &HeadLimits) -> Result<Self, BadRequest> {
-        if head::has_bare_line_end(&buffer[..length]) {
-            return Err(BadRequest::LineEnd);
-        }
         let mut slots = [const { std::mem::MaybeUninit::uninit() }; FIELD_SLOTS];
         let mut parsed = httparse::Request::new(&mut []);
-        parsed.parse_with_uninit_headers(&buffer[..length], &mut slots).map_err(fault)?;
+        let taken = parsed.parse_with_uninit_headers(&buffer[..length], &mut slots);
+        // The parser must end where the scan did: two opinions on the end of a head are how requests are smuggled.
+        if taken.map_err(|error| fault(error, &buffer[..length]))? != httparse::Status::Complete(length) {
+            return Err(BadRequest::LineEnd);
+        }
         let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
             return Err(BadRequest::RequestLine);
         };
@@ -186,7 +86,7 @@ impl RequestHead {
         if target.len() > limits.target_bytes_max {
             return Err(BadRequest::TargetTooLong);
         }
-        if !single_spaced(&buffer[..length], method, target) {
+        if !is_method(method) || !single_spaced(&buffer[..length], method, target) {
             return Err(BadRequest::RequestLine);
         }
         let place = |part: &[u8]| head::position(&buffer[..length], part);
@@ -209,23 +109,22 @@ impl RequestHead {
     ) -> Result<Self, BadRequest> {
         let mut framing = FramingFields::default();
         let mut connection = ConnectionOptions::default();
-        let (mut host, mut expects_continue, mut websocket) = (None, false, false);
+        let (mut host, mut expects_continue) = (None, false);
+        let mut upgrade = Upgrade::None;
         for field in fields.iter() {
             // One look at the length spares most fields the comparisons.
             match field.name.len() {
                 4 if field.is("host") => {
-                    if host.replace(field.value).is_some() {
-                        return Err(BadRequest::Host);
-                    }
+                    host = Some(host.map_or(Ok(field.value), |_twice| Err(BadRequest::Host))?);
                 }
                 10 if field.is("connection") => connection.read(field.value),
                 6 if field.is("expect") => {
-                    if !field.value.eq_ignore_ascii_case(b"100-continue") {
+                    if expects_continue || !field.value.eq_ignore_ascii_case(b"100-continue") {
                         return Err(BadRequest::Expectation);
                     }
                     expects_continue = true;
                 }
-                7 if field.is("upgrade") => websocket |= field.value.eq_ignore_ascii_case(b"websocket"),
+                7 if field.is("upgrade") => upgrade = upgrade.and(field.value),
                 14 | 17 => framing.read(&field)?,
                 _ => {}
             }
@@ -243,7 +142,12 @@ impl RequestHead {
             return Err(BadRequest::Method);
         }
         let (target, authority) = resolve_target(&fields, &method, target, host, version)?;
-        let websocket = websocket && connection.upgrade && version == Version::Http11;
+        // RFC 6455 §4.1: a GET. With a body, its bytes would be taken for the tunnel's by one side or the other.
+        let websocket = upgrade == Upgrade::WebSocket
+            && connection.upgrade
+            && version == Version::Http11
+            && fields.bytes(&method) == b"GET"
+            && framing == Framing::None;
         Ok(Self {
             fields,
             method,
@@ -328,15 +232,49 @@ impl RequestHead {
 /// More than any limit in use, so that too many fields are counted, not overrun.
 const FIELD_SLOTS: usize = 128;
 
-const fn fault(error: httparse::Error) -> BadRequest {
+/// What `Upgrade` asks for (RFC 9110 §7.8). All but exactly one `websocket` is as nothing, `h2c` among it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Upgrade {
+    None,
+    WebSocket,
+    Other,
+}
+
+impl Upgrade {
+    fn and(self, value: &[u8]) -> Self {
+        let is_websocket = value.eq_ignore_ascii_case(b"websocket");
+        if self == Self::None && is_websocket { Self::WebSocket } else { Self::Other }
+    }
+}
+
+/// Methods are case-sensitive (RFC 9110 §9.1), and every registered one is in capitals: what is written otherwise
+/// would be one method to us and another to a backend that folds case.
+fn is_method(method: &str) -> bool {
+    method
+        .bytes()
+        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_'))
+}
+
+fn fault(error: httparse::Error, head: &[u8]) -> BadRequest {
     match error {
         httparse::Error::TooManyHeaders => BadRequest::HeadTooLarge,
-        httparse::Error::Version => BadRequest::Version,
+        httparse::Error::Version if names_a_version(head) => BadRequest::Version,
+        httparse::Error::Version => BadRequest::RequestLine,
         httparse::Error::Token | httparse::Error::NewLine => BadRequest::RequestLine,
         httparse::Error::HeaderName | httparse::Error::HeaderValue | httparse::Error::Status => {
             BadRequest::FieldLine
         }
     }
+}
+
+/// Whether the request line ends with `HTTP/` and two digits: another version, rather than no HTTP.
+fn names_a_version(head: &[u8]) -> bool {
+    let line = &head[..memchr::memchr(b'\r', head).unwrap_or(head.len())];
+    let mut parts = line.split(|byte| *byte == b' ').skip(2);
+    let (version, rest) = (parts.next().unwrap_or_default(), parts.next());
+    rest.is_none()
+        && matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
 /// RFC 9112 §3: exactly one space between the parts. A parser that forgave more would see other parts than we do.
@@ -381,3 +319,6 @@ fn resolve_target(
     let start = target.start + u32::try_from(scheme.len() + path_at).unwrap_or(0);
     Ok((start..target.end, authority))
 }
+
+#[cfg(test)]
+mod tests;

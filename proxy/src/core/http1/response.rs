@@ -4,7 +4,8 @@ use bytes::BytesMut;
 use http::StatusCode;
 
 use super::head::{
-    self, ConnectionOptions, DeclaredFraming, Fields, FramingFault, FramingFields, HeadLimits, HeadScan, Line,
+    self, ConnectionOptions, DeclaredFraming, Fields, FramingFault, FramingFields, HeadLimits, HeadScan,
+    Line, ScanFault,
 };
 
 /// A response head, whole and free of ambiguity.
@@ -60,6 +61,15 @@ impl BadResponse {
     }
 }
 
+impl From<ScanFault> for BadResponse {
+    fn from(fault: ScanFault) -> Self {
+        match fault {
+            ScanFault::BareLineFeed => Self::Malformed,
+            ScanFault::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
 impl From<FramingFault> for BadResponse {
     fn from(_: FramingFault) -> Self {
         Self::Framing
@@ -92,28 +102,38 @@ impl ResponseHead {
         limits: &HeadLimits,
         asked: Asked,
     ) -> Result<Option<Self>, BadResponse> {
-        let Some(length) = scan.find_end(buffer) else {
-            let too_long = buffer.len() > limits.head_bytes_max;
-            return if too_long { Err(BadResponse::TooLarge) } else { Ok(None) };
-        };
-        if length > limits.head_bytes_max {
-            return Err(BadResponse::TooLarge);
+        match scan.find_end(buffer, limits.head_bytes_max)? {
+            Some(length) => Self::parse(buffer, length, limits, asked).map(Some),
+            None => Ok(None),
         }
-        Self::parse(buffer, length, asked).map(Some)
     }
 
-    fn parse(buffer: &mut BytesMut, length: usize, asked: Asked) -> Result<Self, BadResponse> {
-        if head::has_bare_line_end(&buffer[..length]) {
-            return Err(BadResponse::Malformed);
-        }
+    fn parse(
+        buffer: &mut BytesMut,
+        length: usize,
+        limits: &HeadLimits,
+        asked: Asked,
+    ) -> Result<Self, BadResponse> {
         let mut slots = [const { std::mem::MaybeUninit::uninit() }; FIELD_SLOTS];
         let mut parsed = httparse::Response::new(&mut []);
-        httparse::ParserConfig::default()
-            .parse_response_with_uninit_headers(&mut parsed, &buffer[..length], &mut slots)
-            .map_err(|_fault| BadResponse::Malformed)?;
+        let taken = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut parsed,
+            &buffer[..length],
+            &mut slots,
+        );
+        match taken {
+            Ok(httparse::Status::Complete(taken)) if taken == length => {}
+            Err(httparse::Error::TooManyHeaders) => return Err(BadResponse::TooLarge),
+            Ok(_) | Err(_) => return Err(BadResponse::Malformed),
+        }
+        if parsed.headers.len() > limits.fields_max {
+            return Err(BadResponse::TooLarge);
+        }
         let (Some(version), Some(code)) = (parsed.version, parsed.code) else {
             return Err(BadResponse::Malformed);
         };
+        // RFC 9110 §15: codes outside 100 to 599 are none.
+        let code = Some(code).filter(|code| (100..600).contains(code)).ok_or(BadResponse::Malformed)?;
         let status = StatusCode::from_u16(code).map_err(|_out_of_range| BadResponse::Malformed)?;
         let place = |part: &[u8]| head::position(&buffer[..length], part);
         let lines = parsed
@@ -138,10 +158,16 @@ impl ResponseHead {
         let declared = declared.decide()?;
         let framing = match (status.as_u16(), declared) {
             (101, _) if asked != Asked::Upgrade => return Err(BadResponse::UnaskedSwitch),
+            // RFC 9112 §6.1: HTTP/1.0 has no transfer codings, so what this one means is anyone's guess.
+            (_, Some(DeclaredFraming::Chunked)) if version == 0 => return Err(BadResponse::Framing),
+            // RFC 9112 §6.3 says that these have no body, whatever is declared. A backend that declares one is likely
+            // to send it, and it would be read as the next client's answer.
+            (100..=199 | 204, Some(DeclaredFraming::Chunked | DeclaredFraming::Length(1..))) => {
+                return Err(BadResponse::Framing);
+            }
             (100..=199 | 204 | 304, _) => Framing::None,
             _ if asked == Asked::Head => Framing::None,
             (_, Some(DeclaredFraming::Length(length))) => Framing::Length(length),
-            (_, Some(DeclaredFraming::Chunked)) if version == 0 => return Err(BadResponse::Framing),
             (_, Some(DeclaredFraming::Chunked)) => Framing::Chunked,
             (_, None) => Framing::UntilClose,
         };
@@ -185,3 +211,6 @@ impl ResponseHead {
         self.nominates
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,7 @@ impl ResponseHead {
 fn ends_here(field: &Field<'_>) -> bool {
     // Most names have a length that none of these has.
     match field.name.len() {
-        2 | 7 | 10 | 14 | 16..=19 => is_hop_by_hop(field.name) || field.is("content-length"),
+        2 | 7 | 10 | 14 | 16..=19 | 25 => is_hop_by_hop(field.name) || field.is("content-length"),
         _ => false,
     }
 }
@@ -146,3 +146,6 @@ pub fn decimal(out: &mut BytesMut, value: u64) {
     }
     out.extend_from_slice(&digits[at..]);
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,8 @@ struct Jwk {
     #[serde(default, rename = "use")]
     usage: Option<String>,
     #[serde(default)]
+    key_ops: Option<Vec<String>>,
+    #[serde(default)]
     crv: Option<String>,
     #[serde(default)]
     n: Option<String>,
@@ -128,6 +130,10 @@ impl Key {
         if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
             return None;
         }
+        // RFC 7517 §4.3.
+        if jwk.key_ops.as_ref().is_some_and(|uses| !uses.iter().any(|one| one == "verify")) {
+            return None;
+        }
         // A key that says an algorithm we do not know is for nothing here.
         let algorithm = match &jwk.alg {
             Some(name) => Some(serde_json::from_value(name.as_str().into()).ok()?),
@@ -143,7 +149,12 @@ impl Key {
             ("RSA", _) => {
                 let (modulus, exponent) = (bytes(&jwk.n)?, bytes(&jwk.e)?);
                 // NIST SP 800-131A: 2048 bits at least; the library takes 8192 at most.
-                (256..=1024).contains(&modulus.len()).then_some(Material::Rsa { modulus, exponent })?
+                let leading_zeros = modulus.first()?.leading_zeros() as usize;
+                let bits = modulus.len() * 8 - leading_zeros;
+                // A leading zero byte is not how RFC 7518 §6.3.1.1 writes a number; an even exponent is no exponent.
+                let is_sound = leading_zeros < 8 && exponent.last()? % 2 == 1 && exponent != [1];
+                let fits = is_sound && (2048..=8192).contains(&bits);
+                fits.then_some(Material::Rsa { modulus, exponent })?
             }
             ("EC", Some("P-256")) => Material::P256(point(32)?),
             ("EC", Some("P-384")) => Material::P384(point(48)?),

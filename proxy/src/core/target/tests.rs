@@ -72,6 +72,11 @@ fn what_two_servers_could_read_in_two_ways_is_refused() {
         ("/a%252fb", DoubleEncoding),
         ("/a%25%32%66b", DoubleEncoding),
         ("/a%25u002f", DoubleEncoding),
+        ("/a%25U002f", DoubleEncoding),
+        ("/a%252%66b", DoubleEncoding),
+        ("/a%25%32fb", DoubleEncoding),
+        ("/a%25%75002f", DoubleEncoding),
+        ("/a%25%20", DoubleEncoding),
         ("/a%", Escape),
         ("/a%2", Escape),
         ("/a%zz", Escape),
@@ -95,9 +100,16 @@ fn a_query_goes_on_as_it_came() {
     assert_eq!(Target::canonical(b"/a").unwrap().query(), None);
 }
 
+/// SECURITY case 59: full-width look-alikes are characters like others, and stay what they are.
+#[test]
+fn full_width_characters_go_on_untouched() {
+    check("/a%ef%bc%8f..%EF%BC%8Fb", Ok("/a%EF%BC%8F..%EF%BC%8Fb"));
+    check("/%EF%BC%8E%EF%BC%8E/a", Ok("/%EF%BC%8E%EF%BC%8E/a"));
+}
+
 proptest! {
     #[test]
-    fn the_canonical_form_is_canonical(raw in "/[ -~]{0,40}") {
+    fn the_canonical_form_is_canonical(raw in "/([ -~]|%[0-7][0-9a-fA-F]|%25){0,20}") {
         if let Ok(target) = Target::canonical(raw.as_bytes()) {
             let again = Target::canonical(target.path().as_bytes()).unwrap();
             prop_assert_eq!(again.path(), target.path());
