@@ -10,11 +10,11 @@ mod present;
 use std::sync::Arc;
 use std::time::Duration;
 
-use instant_acme::{AuthorizationStatus, ChallengeType, Identifier, NewOrder, OrderStatus, RetryPolicy};
 pub use account::Accounts;
-pub use present::{PresentError, Presenter};
+use instant_acme::{AuthorizationStatus, ChallengeType, Identifier, NewOrder, OrderStatus, RetryPolicy};
 use policy::id::Domain;
 use policy::resource::issuer::{Acme, Challenge};
+pub use present::{PresentError, Presenter};
 use serde_json::{Value, json};
 
 use crate::certificates::issued::Issued;
@@ -80,8 +80,10 @@ fn problem_json(problem: &instant_acme::Problem) -> Value {
 }
 
 /// How long a CA may take to look at a challenge, and to sign. DNS-01 is looked at from several places in turn.
-const POLL: RetryPolicy =
-    RetryPolicy::new().initial_delay(Duration::from_millis(100)).backoff(1.5).timeout(Duration::from_secs(120));
+const POLL: RetryPolicy = RetryPolicy::new()
+    .initial_delay(Duration::from_millis(100))
+    .backoff(1.5)
+    .timeout(Duration::from_secs(120));
 
 /// Orders one certificate, proving control `by` one challenge. `step` hears how far it has come.
 ///
@@ -98,7 +100,8 @@ pub async fn order(
 ) -> Result<Issued, OrderError> {
     step("account");
     let account = accounts.account(acme, external_key).await?;
-    let identifiers: Vec<Identifier> = domains.iter().map(|domain| Identifier::Dns(domain.to_string())).collect();
+    let identifiers: Vec<Identifier> =
+        domains.iter().map(|domain| Identifier::Dns(domain.to_string())).collect();
     let mut order = account.new_order(&NewOrder::new(&identifiers)).await?;
     step("order placed");
     let mut presented = present::Presented::new(Arc::clone(presenter));

@@ -366,9 +366,9 @@ async fn api_tls(
     status.note(&issuer, serde_json::json!({"rootCertificate": root}));
     write_api_root(bootstrap, &root)?;
     let usable = issued.check(&domains)?;
-    let mut config = rustls::ServerConfig::builder().with_no_client_auth().with_cert_resolver(Arc::new(
-        rustls::sign::SingleCertAndKey::from(usable.key),
-    ));
+    let mut config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(usable.key)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

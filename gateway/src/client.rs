@@ -72,7 +72,8 @@ impl Client {
         body: String,
         passphrase: Option<&str>,
     ) -> Result<String, ClientError> {
-        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let mut request =
+            Request::builder().method(method).uri(path).header("content-type", "application/json");
         if let Some(passphrase) = passphrase {
             request = request.header("causeway-passphrase", passphrase);
         }

@@ -191,7 +191,11 @@ impl ControlPlane {
     ///
     /// # Errors
     /// When any of them cannot be; then none is.
-    pub async fn apply(&self, resources: Vec<Resource>, options: ApplyOptions) -> Result<Applied, ApplyError> {
+    pub async fn apply(
+        &self,
+        resources: Vec<Resource>,
+        options: ApplyOptions,
+    ) -> Result<Applied, ApplyError> {
         self.change(resources, BTreeSet::new(), &options).await
     }
 
@@ -259,7 +263,8 @@ impl ControlPlane {
         if options.dry_run || changed.is_empty() {
             return Ok(Applied { revision: state.set.revision, objects });
         }
-        let changes = changed.iter().map(|(key, _)| state.store_change(key, next.get(key), options)).collect();
+        let changes =
+            changed.iter().map(|(key, _)| state.store_change(key, next.get(key), options)).collect();
         let revision = self.store.commit(changes).await?;
         for (key, _) in changed {
             match next.get_mut(key) {
@@ -311,11 +316,11 @@ async fn read(store: &SharedStore) -> Result<State, LoadError> {
     state.set.revision = revision.0;
     for (key, entry) in entries {
         let unreadable = |reason: String| LoadError::Unreadable { key: key.to_string(), reason };
-        let record: Record = serde_json::from_slice(&entry.value).map_err(|error| unreadable(error.to_string()))?;
+        let record: Record =
+            serde_json::from_slice(&entry.value).map_err(|error| unreadable(error.to_string()))?;
         let resource = policy::document::from_json(&record.resource);
-        let mut resource = resource.map_err(|faults| {
-            unreadable(faults.first().map(ToString::to_string).unwrap_or_default())
-        })?;
+        let mut resource = resource
+            .map_err(|faults| unreadable(faults.first().map(ToString::to_string).unwrap_or_default()))?;
         resource.metadata.resource_version = Some(entry.revision.0.to_string());
         let stored = Stored { revision: entry.revision, owner: record.owner };
         state.stored.insert(resource.key(), stored);

@@ -23,7 +23,12 @@ const AGE_MAX: Duration = Duration::from_secs(86_400);
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs until `stop`.
-pub async fn run(current: Arc<Current>, key_sets: Arc<KeySets>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+pub async fn run(
+    current: Arc<Current>,
+    key_sets: Arc<KeySets>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
     let fetcher = match fetch::Fetcher::new() {
         Ok(fetcher) => Arc::new(fetcher),
         Err(error) => {
@@ -69,7 +74,8 @@ fn providers(current: &Current) -> BTreeMap<Digest, Arc<JwtProvider>> {
     let mut tables: Vec<_> = hosts.map(|host| &host.routes).collect();
     // Thousands of domains share one table.
     tables.dedup_by(|one, other| Arc::ptr_eq(one, other));
-    let rules = tables.iter().flat_map(|table| &table.routes).filter_map(|route| route.authentication.as_ref());
+    let rules =
+        tables.iter().flat_map(|table| &table.routes).filter_map(|route| route.authentication.as_ref());
     rules.map(|rule| (rule.provider.id, Arc::clone(&rule.provider))).collect()
 }
 
@@ -83,7 +89,9 @@ async fn keep(
         Jwks::Inline(text) => {
             match KeySet::parse(text.as_bytes()) {
                 Ok(keys) => key_sets.publish(provider.id, keys),
-                Err(error) => warn!(issuer = %provider.name, error = crate::chain(&error), "keys cannot be used"),
+                Err(error) => {
+                    warn!(issuer = %provider.name, error = crate::chain(&error), "keys cannot be used")
+                }
             }
             return;
         }

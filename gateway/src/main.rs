@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime.block_on(causeway::command::run(arguments)),
         Err(error) => {
             // The log is not set up yet.
-            let _nobody_listens = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("error: {error}\n"));
+            let _nobody_listens =
+                std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("error: {error}\n"));
             ExitCode::from(2)
         }
     }

@@ -32,21 +32,31 @@ impl StatusBoard {
     }
 
     /// Sets a condition. The time of its last change moves only when its status does.
-    pub fn set(&self, key: &ResourceKey, kind: &'static str, status: ConditionStatus, reason: &str, message: &str) {
+    pub fn set(
+        &self,
+        key: &ResourceKey,
+        kind: &'static str,
+        status: ConditionStatus,
+        reason: &str,
+        message: &str,
+    ) {
         let mut entries = self.lock();
         let conditions = &mut entries.entry(key.clone()).or_default().conditions;
         let since = match conditions.get(kind) {
             Some(before) if before.status == status => before.last_transition_time.clone(),
             Some(_) | None => rfc3339(self.clock.now()),
         };
-        conditions.insert(kind, Condition {
-            r#type: kind.into(),
-            status,
-            reason: reason.into(),
-            message: message.into(),
-            observed_generation: 0,
-            last_transition_time: since,
-        });
+        conditions.insert(
+            kind,
+            Condition {
+                r#type: kind.into(),
+                status,
+                reason: reason.into(),
+                message: message.into(),
+                observed_generation: 0,
+                last_transition_time: since,
+            },
+        );
     }
 
     /// The conditions of a resource.

@@ -32,7 +32,8 @@ impl Key {
     /// When the text is empty, too long, or holds other characters.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidKey> {
         let text = text.into();
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*' | b'/');
+        let allowed =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*' | b'/');
         let parts_filled = text.split('/').all(|part| !part.is_empty());
         if parts_filled && text.len() <= Self::BYTES_MAX && text.bytes().all(allowed) {
             Ok(Self(text))
@@ -204,5 +205,11 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When the engine fails.
-    async fn lease(&self, name: &str, holder: &str, ttl: Duration, now: SystemTime) -> Result<Lease, CommitError>;
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        ttl: Duration,
+        now: SystemTime,
+    ) -> Result<Lease, CommitError>;
 }

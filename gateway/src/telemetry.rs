@@ -17,8 +17,8 @@ pub struct InvalidLevel {
 /// # Errors
 /// When `level` is no level or filter.
 pub fn log_to_stderr(level: &str) -> Result<(), InvalidLevel> {
-    let filter = EnvFilter::try_new(level)
-        .map_err(|source| InvalidLevel { level: level.to_owned(), source })?;
+    let filter =
+        EnvFilter::try_new(level).map_err(|source| InvalidLevel { level: level.to_owned(), source })?;
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second call (tests that start two gateways in one process) keeps the first log.
     let _already_set = if std::io::IsTerminal::is_terminal(&std::io::stderr()) {

@@ -30,11 +30,8 @@ pub fn may(
         if !binding.subjects.iter().any(|subject| is_subject(subject, &key.namespace)) {
             return false;
         }
-        let role = ResourceKey {
-            kind: Kind::Role,
-            namespace: key.namespace.clone(),
-            name: binding.role.clone(),
-        };
+        let role =
+            ResourceKey { kind: Kind::Role, namespace: key.namespace.clone(), name: binding.role.clone() };
         match resources.get(&role).map(|role| &role.spec) {
             Some(Spec::Role(role)) => role.rules.iter().any(|rule| rule.allows(action)),
             Some(_) | None => false,
@@ -69,7 +66,8 @@ mod tests {
         let parsed = crate::document::parse("f", TEXT).unwrap();
         let resources = parsed.into_iter().map(|parsed| (parsed.resource.key(), parsed.resource)).collect();
         let namespace: Option<Name> = namespace.map(|name| name.parse().unwrap());
-        let is_subject = |subject: &Subject, _: &Name| matches!(subject, Subject::User(name) if name.as_str() == user);
+        let is_subject =
+            |subject: &Subject, _: &Name| matches!(subject, Subject::User(name) if name.as_str() == user);
         may(&resources, is_subject, Action { verb, kind, namespace: namespace.as_ref() })
     }
 

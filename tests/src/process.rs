@@ -24,7 +24,8 @@ impl Process {
         let file = File::create(log).expect("the test's folder can be written");
         let copy = file.try_clone().expect("a file can be shared");
         let child = command.stdin(Stdio::null()).stdout(file).stderr(copy).spawn();
-        let child = child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}; run tests/run once"));
+        let child =
+            child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}; run tests/run once"));
         Self { child, log: log.into() }
     }
 
@@ -91,7 +92,8 @@ pub fn wait_until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Opti
 #[must_use]
 pub fn run(command: &mut Command) -> (i32, String, String) {
     let output = command.output();
-    let output = output.unwrap_or_else(|error| panic!("{command:?} does not start: {error}; run tests/run once"));
+    let output =
+        output.unwrap_or_else(|error| panic!("{command:?} does not start: {error}; run tests/run once"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
 }

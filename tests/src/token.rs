@@ -21,7 +21,8 @@ impl Issuer {
     pub fn jwks(&self) -> String {
         let point = self.0.public_key().as_ref();
         let part = |range| URL_SAFE_NO_PAD.encode(&point[range]);
-        json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": part(1..33), "y": part(33..65)}]}).to_string()
+        json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": part(1..33), "y": part(33..65)}]})
+            .to_string()
     }
 
     /// A token with these header and claims, signed whatever they say.

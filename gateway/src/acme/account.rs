@@ -35,7 +35,11 @@ impl Accounts {
     }
 
     /// The account for an issuer, made if there is none.
-    pub(super) async fn account(&self, acme: &Acme, external_key: Option<&str>) -> Result<Account, OrderError> {
+    pub(super) async fn account(
+        &self,
+        acme: &Acme,
+        external_key: Option<&str>,
+    ) -> Result<Account, OrderError> {
         let _making = self.making.lock().await;
         let key = account_key(acme);
         let client = || Client::new(acme.trust.as_deref(), Arc::clone(&self.retry_after));

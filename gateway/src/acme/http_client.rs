@@ -49,8 +49,12 @@ impl Client {
             None => system_roots()?,
         };
         let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().enable_http2().build();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_only()
+            .enable_http1()
+            .enable_http2()
+            .build();
         Ok(Self { inner: HyperClient::builder(TokioExecutor::new()).build(connector), retry_after })
     }
 }

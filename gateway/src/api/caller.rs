@@ -85,11 +85,8 @@ impl Caller {
         let is_subject = |subject: &Subject, namespace: &Name| match (subject, self) {
             (Subject::User(name), Self::Local { .. }) => user.as_deref() == Some(name.as_str()),
             (Subject::Token(name), Self::Bearer(token)) => {
-                let key = ResourceKey {
-                    kind: Kind::Secret,
-                    namespace: namespace.clone(),
-                    name: name.clone(),
-                };
+                let key =
+                    ResourceKey { kind: Kind::Secret, namespace: namespace.clone(), name: name.clone() };
                 match set.resources.get(&key).map(|resource| &resource.spec) {
                     Some(Spec::Secret(secret)) => secret.string_data.get("token").is_some_and(|own| {
                         let same = aws_lc_rs::constant_time::verify_slices_are_equal;

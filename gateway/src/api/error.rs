@@ -43,7 +43,9 @@ impl ApiError {
             Self::Faults(_) | Self::Malformed(_) | Self::Archive(ArchiveError::Malformed { .. }) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Archive(ArchiveError::Passphrase { .. } | ArchiveError::Newer(_)) => StatusCode::BAD_REQUEST,
+            Self::Archive(ArchiveError::Passphrase { .. } | ArchiveError::Newer(_)) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Apply(ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. }) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

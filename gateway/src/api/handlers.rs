@@ -129,9 +129,10 @@ pub(super) async fn list(
 
 fn items(state: &ApiState, kind: Kind, namespace: Option<&Name>) -> Value {
     let set = state.control.resources().borrow().clone();
-    let wanted = set.resources.iter().filter(|(key, _)| {
-        key.kind == kind && namespace.is_none_or(|namespace| key.namespace == *namespace)
-    });
+    let wanted = set
+        .resources
+        .iter()
+        .filter(|(key, _)| key.kind == kind && namespace.is_none_or(|namespace| key.namespace == *namespace));
     let items: Vec<Value> = wanted.map(|(_, resource)| shown(resource, &state.status)).collect();
     json!({
         "apiVersion": policy::resource::API_VERSION,
@@ -183,7 +184,9 @@ const PASSPHRASE: &str = "causeway-passphrase";
 
 fn passphrase(headers: &HeaderMap) -> Result<&str, ApiError> {
     let passphrase = headers.get(PASSPHRASE).and_then(|value| value.to_str().ok());
-    passphrase.filter(|text| text.len() >= 8).ok_or(ApiError::Malformed("a passphrase of 8 characters is needed"))
+    passphrase
+        .filter(|text| text.len() >= 8)
+        .ok_or(ApiError::Malformed("a passphrase of 8 characters is needed"))
 }
 
 pub(super) async fn export(

@@ -8,11 +8,10 @@ use serde_json::{Map, Value, json};
 pub(super) async fn document() -> Json<Value> {
     let mut paths = Map::new();
     let mut schemas = Map::new();
-    let error = json!({"description": "Refused; every cause is listed.", "content": {"application/json": {}}});
+    let error =
+        json!({"description": "Refused; every cause is listed.", "content": {"application/json": {}}});
     let answer = |text: &str| json!({"200": {"description": text, "content": {"application/json": {}}}, "default": error});
-    let parameter = |name: &str, place: &str| {
-        json!({"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}})
-    };
+    let parameter = |name: &str, place: &str| json!({"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}});
     let dry_run = json!({"name": "dryRun", "in": "query", "schema": {"type": "boolean"}});
     for kind in Kind::ALL {
         let plural = kind.plural();

@@ -51,7 +51,11 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the socket cannot be made, or another process listens there.
-pub async fn serve_unix(path: &Path, state: Arc<ApiState>, stop: CancellationToken) -> Result<(), ServeError> {
+pub async fn serve_unix(
+    path: &Path,
+    state: Arc<ApiState>,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
     let failed = |source| ServeError::Socket { path: path.into(), source };
     if UnixStream::connect(path).await.is_ok() {
         return Err(ServeError::Taken { path: path.into() });

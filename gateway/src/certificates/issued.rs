@@ -67,7 +67,8 @@ impl Issued {
         let chain = CertificateDer::pem_slice_iter(self.chain_pem.as_bytes()).collect::<Result<Vec<_>, _>>();
         let chain = chain.map_err(|_malformed| Unusable::NoCertificate)?;
         let leaf = chain.first().cloned().ok_or(Unusable::NoCertificate)?;
-        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).map_err(|_malformed| Unusable::NoKey)?;
+        let key =
+            PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).map_err(|_malformed| Unusable::NoKey)?;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let key = CertifiedKey::from_der(chain, key, &provider).map_err(Unusable::Mismatch)?;
         let (_, parsed) = X509Certificate::from_der(&leaf).map_err(|_malformed| Unusable::Malformed)?;

@@ -239,12 +239,14 @@ impl Keeper {
 
     fn store_key(&self) -> Key {
         let ResourceKey { kind, namespace, name } = &self.name.0;
-        Key::new(format!("acme/certificates/{kind}/{namespace}/{name}")).expect("names hold only what keys may hold")
+        Key::new(format!("acme/certificates/{kind}/{namespace}/{name}"))
+            .expect("names hold only what keys may hold")
     }
 
     /// The same for one certificate at one gateway, so that a restart does not move its renewal.
     fn seed(&self) -> u64 {
         let name = self.name.to_string();
-        name.bytes().fold(self.shared.seed, |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        name.bytes()
+            .fold(self.shared.seed, |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 }

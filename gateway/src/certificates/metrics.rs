@@ -18,7 +18,8 @@ impl CertificateMetrics {
     /// # Errors
     /// When `registry` has metrics of these names already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let expiry = Opts::new("causeway_certificate_expiry_seconds", "When the certificate ends, in Unix time.");
+        let expiry =
+            Opts::new("causeway_certificate_expiry_seconds", "When the certificate ends, in Unix time.");
         let expiry = GaugeVec::new(expiry, &["certificate"])?;
         let orders = Opts::new("causeway_acme_orders_total", "Orders of certificates, by outcome.");
         let orders = IntCounterVec::new(orders, &["outcome"])?;

@@ -30,8 +30,7 @@ pub(super) async fn apply(client: &Client, paths: &[PathBuf], dry_run: bool) -> 
 }
 
 async fn send(client: &Client, parsed: &[Parsed], dry_run: bool) -> Result<Value, CommandError> {
-    let items: Vec<Value> =
-        parsed.iter().map(|parsed| policy::document::to_json(&parsed.resource)).collect();
+    let items: Vec<Value> = parsed.iter().map(|parsed| policy::document::to_json(&parsed.resource)).collect();
     let body = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
     let sent = client.json(Method::POST, &format!("{BASE}/apply?dryRun={dry_run}"), body).await;
     sent.map_err(|error| located(error, parsed))
@@ -56,7 +55,11 @@ fn located(error: ClientError, parsed: &[Parsed]) -> CommandError {
             })
         })
         .collect();
-    if faults.is_empty() { ClientError::Refused { message, causes }.into() } else { CommandError::Faults(faults) }
+    if faults.is_empty() {
+        ClientError::Refused { message, causes }.into()
+    } else {
+        CommandError::Faults(faults)
+    }
 }
 
 pub(super) async fn get(
@@ -230,7 +233,9 @@ pub(super) fn compile(paths: &[PathBuf], output: Output) -> Result<(), CommandEr
         let faults = rejected.into_iter().map(|rejected| {
             let unknown = policy::document::Place { file: "?".into(), line: 0, column: 0 };
             Fault {
-                place: sources.get(&rejected.key).map_or(unknown, |source| source.places.locate(&rejected.field)),
+                place: sources
+                    .get(&rejected.key)
+                    .map_or(unknown, |source| source.places.locate(&rejected.field)),
                 resource: Some(rejected.key.to_string()),
                 field: rejected.field,
                 reason: rejected.reason,
@@ -241,11 +246,14 @@ pub(super) fn compile(paths: &[PathBuf], output: Output) -> Result<(), CommandEr
     };
     let first = compile_snapshot(&input(&no_stages)).map_err(located)?;
     // Shown as it will be once everything is exposed.
-    let stages = first.ingress.hosts.by_domain().keys().map(|domain| (domain.clone(), Stage::Named)).collect();
+    let stages =
+        first.ingress.hosts.by_domain().keys().map(|domain| (domain.clone(), Stage::Named)).collect();
     let snapshot = compile_snapshot(&input(&stages)).map_err(located)?;
     let mut shown = serde_json::to_value(&snapshot)?;
-    let places: BTreeMap<String, String> =
-        sources.iter().map(|(key, source)| (key.to_string(), source.places.locate("kind").to_string())).collect();
+    let places: BTreeMap<String, String> = sources
+        .iter()
+        .map(|(key, source)| (key.to_string(), source.places.locate("kind").to_string()))
+        .collect();
     shown["sources"] = json!(places);
     show::value(&shown, output)
 }

@@ -77,6 +77,6 @@ macro_rules! pages {
 
 /// The page of each code.
 const PAGES: [(&str, &str); CODES.len()] = pages![
-    "CW0001", "CW0101", "CW0102", "CW0103", "CW0104", "CW0105", "CW0106", "CW0107", "CW0201", "CW0202", "CW0203",
-    "CW0204", "CW0301", "CW0302", "CW0303", "CW0401"
+    "CW0001", "CW0101", "CW0102", "CW0103", "CW0104", "CW0105", "CW0106", "CW0107", "CW0201", "CW0202",
+    "CW0203", "CW0204", "CW0301", "CW0302", "CW0303", "CW0401"
 ];

@@ -62,6 +62,7 @@ async fn missing(
     if found.is_some_and(|condition| condition["status"] == "True") {
         return Ok(None);
     }
-    let message = found.map_or("it has not been reported yet", |c: &Value| c["message"].as_str().unwrap_or_default());
+    let message =
+        found.map_or("it has not been reported yet", |c: &Value| c["message"].as_str().unwrap_or_default());
     Ok(Some(format!("{kind}: {message}")))
 }

@@ -12,7 +12,11 @@ use crate::status::rfc3339;
 pub(crate) const PLACEHOLDER: &str = "(sealed)";
 
 /// The object as it is to be stored.
-pub(super) fn merge(mut put: Resource, before: Option<&Resource>, now: SystemTime) -> Result<Resource, ApplyError> {
+pub(super) fn merge(
+    mut put: Resource,
+    before: Option<&Resource>,
+    now: SystemTime,
+) -> Result<Resource, ApplyError> {
     let key = put.key();
     let stored = before.and_then(|before| before.metadata.resource_version.clone());
     if let Some(sent) = &put.metadata.resource_version

@@ -79,7 +79,9 @@ async fn what_a_directory_keeps_is_refused_elsewhere_and_deleted_with_its_file()
     let refused = bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap_err();
     assert!(matches!(refused, ApplyError::Owned { owner, .. } if owner == "file:/etc"));
     let applied = bench.control.own("file:/etc", resources(ZONE)).await.unwrap();
-    assert!(applied.objects.iter().any(|(key, outcome)| key.kind == Kind::Secret && *outcome == Outcome::Deleted));
+    assert!(
+        applied.objects.iter().any(|(key, outcome)| key.kind == Kind::Secret && *outcome == Outcome::Deleted)
+    );
     assert_eq!(bench.control.resources().borrow().resources.len(), 1);
 }
 

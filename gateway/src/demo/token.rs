@@ -23,7 +23,8 @@ pub(super) struct Issuer {
 
 impl Issuer {
     pub(super) fn generate() -> Result<Self, TokenError> {
-        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_unspecified| TokenError)?;
+        let key =
+            EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_unspecified| TokenError)?;
         Ok(Self { key })
     }
 
@@ -39,7 +40,8 @@ impl Issuer {
 
     /// A token for the audience `shop` (RFC 7519).
     pub(super) fn token(&self, lifetime: Duration) -> Result<String, TokenError> {
-        let now = SystemClock.now().duration_since(std::time::UNIX_EPOCH).map_err(|_before_1970| TokenError)?;
+        let now =
+            SystemClock.now().duration_since(std::time::UNIX_EPOCH).map_err(|_before_1970| TokenError)?;
         let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let header = part(json!({"alg": "ES256", "typ": "JWT", "kid": "demo"}));
         let claims = part(json!({
@@ -50,7 +52,8 @@ impl Issuer {
             "exp": (now + lifetime).as_secs(),
         }));
         let signed = format!("{header}.{claims}");
-        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes()).map_err(|_unspecified| TokenError)?;
+        let signature =
+            self.key.sign(&SystemRandom::new(), signed.as_bytes()).map_err(|_unspecified| TokenError)?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }

@@ -44,8 +44,12 @@ impl Fetcher {
         }
         let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         // Plain HTTP is allowed here because the resource's own check allows it to this machine alone.
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().enable_http2().build();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .build();
         Ok(Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
     }
 

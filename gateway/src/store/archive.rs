@@ -81,7 +81,10 @@ pub async fn export(store: &dyn Store, passphrase: &str, salt: [u8; 16]) -> Resu
     let (entries, _) = store.list("").await?;
     for (name, entry) in entries.into_iter().filter(|(name, _)| !name.as_str().starts_with(LEASES)) {
         let sealed = key.seal(name.as_str(), &entry.value)?;
-        push(&mut out, &Line { key: name.to_string(), sealed: is_secret(&name), value: STANDARD.encode(sealed) });
+        push(
+            &mut out,
+            &Line { key: name.to_string(), sealed: is_secret(&name), value: STANDARD.encode(sealed) },
+        );
     }
     let sha256 = checksum(&out);
     push(&mut out, &Trailer { sha256 });
@@ -101,12 +104,14 @@ pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<R
     let (Some(header), Some(trailer)) = (lines.first(), lines.last()) else {
         return Err(malformed(1, "the archive is empty"));
     };
-    let header: Header = serde_json::from_str(header).map_err(|_| malformed(1, "this is no archive of causeway"))?;
+    let header: Header =
+        serde_json::from_str(header).map_err(|_| malformed(1, "this is no archive of causeway"))?;
     if header.version > VERSION {
         return Err(ArchiveError::Newer(header.version));
     }
     let end = lines.len();
-    let trailer: Trailer = serde_json::from_str(trailer).map_err(|_| malformed(end, "the archive is cut off"))?;
+    let trailer: Trailer =
+        serde_json::from_str(trailer).map_err(|_| malformed(end, "the archive is cut off"))?;
     let body = text.rfind("{\"sha256\"").map_or(text, |at| &text[..at]);
     if checksum(body) != trailer.sha256 {
         return Err(malformed(end, "the checksum does not fit: the archive is damaged"));
@@ -116,10 +121,12 @@ pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<R
     let mut changes = Vec::with_capacity(end);
     for (index, line) in lines[1..end - 1].iter().enumerate() {
         let number = index + 2;
-        let line: Line = serde_json::from_str(line).map_err(|_| malformed(number, "the line is malformed"))?;
+        let line: Line =
+            serde_json::from_str(line).map_err(|_| malformed(number, "the line is malformed"))?;
         let name = Key::new(line.key).map_err(|_| malformed(number, "the key is malformed"))?;
         let sealed = STANDARD.decode(&line.value).map_err(|_| malformed(number, "the value is malformed"))?;
-        let bytes = key.open(name.as_str(), &sealed).map_err(|_| ArchiveError::Passphrase { line: number })?;
+        let bytes =
+            key.open(name.as_str(), &sealed).map_err(|_| ArchiveError::Passphrase { line: number })?;
         let secrecy = if line.sealed { Secrecy::Sealed } else { Secrecy::Plain };
         changes.push(Change { key: name, expect: Expect::Any, value: Some(Value { bytes, secrecy }) });
     }

@@ -13,9 +13,7 @@ use sled::transaction::{ConflictableTransactionError, TransactionError, Transact
 use tokio::sync::{Mutex, watch};
 
 use super::seal::SealKey;
-use super::{
-    Change, CommitError, Entry, Expect, Key, Lease, Revision, Secrecy, Store, StoreError, Value,
-};
+use super::{Change, CommitError, Entry, Expect, Key, Lease, Revision, Secrecy, Store, StoreError, Value};
 
 /// The embedded store.
 pub struct Embedded {
@@ -197,7 +195,13 @@ impl Store for Embedded {
         self.newest.subscribe()
     }
 
-    async fn lease(&self, name: &str, holder: &str, ttl: Duration, now: SystemTime) -> Result<Lease, CommitError> {
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        ttl: Duration,
+        now: SystemTime,
+    ) -> Result<Lease, CommitError> {
         let failed = |_invalid| CommitError::Write(StoreError::Damaged { key: name.to_owned() });
         let key = Key::new(format!("leases/{name}")).map_err(failed)?;
         let entry = self.entry(&key).await.map_err(CommitError::Write)?;
@@ -345,7 +349,9 @@ mod tests {
         let store = store(folder.path());
         let (now, ttl) = (UNIX_EPOCH + Duration::from_secs(1000), Duration::from_secs(10));
         assert!(matches!(store.lease("x", "one", ttl, now).await.unwrap(), Lease::Granted { .. }));
-        assert!(matches!(store.lease("x", "two", ttl, now).await.unwrap(), Lease::Held { by, .. } if by == "one"));
+        assert!(
+            matches!(store.lease("x", "two", ttl, now).await.unwrap(), Lease::Held { by, .. } if by == "one")
+        );
         assert!(matches!(store.lease("x", "one", ttl, now).await.unwrap(), Lease::Granted { .. }));
         let later = now + ttl;
         assert!(matches!(store.lease("x", "two", ttl, later).await.unwrap(), Lease::Granted { .. }));

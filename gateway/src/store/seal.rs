@@ -131,7 +131,11 @@ impl SealKey {
         let mut sealed = value.to_vec();
         // Each record has a key of its own, so that one nonce does for all.
         self.record_key(&salt)?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(NONCE), Aad::from(name.as_bytes()), &mut sealed)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(NONCE),
+                Aad::from(name.as_bytes()),
+                &mut sealed,
+            )
             .map_err(|_unspecified| StoreError::Seal)?;
         Ok([&[VERSION], salt.as_slice(), &sealed].concat())
     }

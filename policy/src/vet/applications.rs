@@ -33,9 +33,16 @@ pub(super) fn find(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut V
             if let EndpointSource::Address(at) = endpoint
                 && is_public(at.address)
             {
-                let message = format!("{} is a public address: requests leave the site in plain text", at.address);
+                let message =
+                    format!("{} is a public address: requests leave the site in plain text", at.address);
                 let field = format!("spec.endpoints[{index}].address");
-                add(Severity::Warning, "CW0107", field, message, "use the workload's address inside the site");
+                add(
+                    Severity::Warning,
+                    "CW0107",
+                    field,
+                    message,
+                    "use the workload's address inside the site",
+                );
             }
         }
         if !spec.api.is_empty() && !is_exposed(key, resource, spec, resources) {
@@ -59,7 +66,9 @@ fn protocol_fault(port: &Port) -> Option<String> {
 
 fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation()),
+        IpAddr::V4(v4) => {
+            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation())
+        }
         IpAddr::V6(v6) => !(v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local()),
     }
 }
@@ -74,7 +83,11 @@ fn is_exposed(
         Spec::SecureIngress(ingress) => {
             let labels = &resource.metadata.labels;
             ingress.applications.namespaces.contains(&key.namespace)
-                && ingress.applications.match_labels.iter().all(|(name, value)| labels.get(name) == Some(value))
+                && ingress
+                    .applications
+                    .match_labels
+                    .iter()
+                    .all(|(name, value)| labels.get(name) == Some(value))
         }
         _ => false,
     })

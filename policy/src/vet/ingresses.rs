@@ -33,7 +33,8 @@ pub(super) fn find(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut V
         }
         if spec.dns.is_none() {
             for (index, domain) in spec.domains.iter().enumerate() {
-                let message = format!("{domain} is named by no zone of ours; its DNS must point here by hand");
+                let message =
+                    format!("{domain} is named by no zone of ours; its DNS must point here by hand");
                 let field = format!("spec.domains[{index}]");
                 add(Severity::Info, "CW0203", &field, message, "add dns: {zone: NAME} if its zone is ours");
             }
@@ -115,7 +116,9 @@ fn unused(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut Vec<Findin
                 used.extend(spec.issuers.iter().map(|name| (Kind::Issuer, namespace, name)));
             }
             Spec::Issuer(Issuer::Acme(acme)) => {
-                used.extend(acme.external_account.iter().map(|account| (Kind::Secret, namespace, &account.secret)));
+                used.extend(
+                    acme.external_account.iter().map(|account| (Kind::Secret, namespace, &account.secret)),
+                );
             }
             Spec::RoleBinding(binding) => {
                 used.insert((Kind::Role, namespace, &binding.role));
@@ -129,9 +132,7 @@ fn unused(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut Vec<Findin
     }
     for key in resources.keys() {
         let kept = match key.kind {
-            Kind::Issuer | Kind::Secret | Kind::Role => {
-                used.contains(&(key.kind, &key.namespace, &key.name))
-            }
+            Kind::Issuer | Kind::Secret | Kind::Role => used.contains(&(key.kind, &key.namespace, &key.name)),
             Kind::Zone => zones.contains(&key.name),
             Kind::Application | Kind::SecureIngress | Kind::Certificate | Kind::RoleBinding => true,
         };

@@ -44,7 +44,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a starting point; the test moves on from it by itself")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a starting point; the test moves on from it by itself"
+        )]
         Self { exposure: Exposure::default(), generation: 0, start: Instant::now() }
     }
 

@@ -134,8 +134,7 @@ fn plans(
                     rejections.add(issuer_key, "spec.acme.externalAccount.secret", reason, fix);
                 }
                 let ours = |domain: &Domain| zones.holding(domain.base()).is_some();
-                let by_default =
-                    if domains.iter().all(ours) { Challenge::Dns01 } else { Challenge::Http01 };
+                let by_default = if domains.iter().all(ours) { Challenge::Dns01 } else { Challenge::Http01 };
                 let challenge = acme.challenge.unwrap_or(by_default);
                 check_challenge(key, domains, challenge, issuer_key, zones, rejections);
                 check_order(resources, key, challenge, issuer_key, rejections);
@@ -156,9 +155,12 @@ fn check_order(
     issuer: &ResourceKey,
     rejections: &mut Rejections,
 ) {
-    let Some(Spec::SecureIngress(ingress)) = resources.all.get(key).map(|resource| &resource.spec) else { return };
+    let Some(Spec::SecureIngress(ingress)) = resources.all.get(key).map(|resource| &resource.spec) else {
+        return;
+    };
     if challenge != Challenge::Dns01 && ingress.dns.is_some() {
-        let reason = format!("{issuer} proves control by connection, and our DNS names a host only after that");
+        let reason =
+            format!("{issuer} proves control by connection, and our DNS names a host only after that");
         let fix = "leave spec.acme.challenge out, or set it to dns01";
         rejections.add_with(issuer, "spec.acme.challenge", reason, fix, &[key]);
     }
