@@ -71,7 +71,10 @@ spec:
     );
     gateway.apply("all.yaml", &text);
     gateway.must(&["wait", "--for=enforced", "secureingress", "shop", "-n", "platform"]);
-    let root = gateway.resource("issuer", "platform", "ca")["status"]["rootCertificate"].as_str().unwrap().to_owned();
+    let root = gateway.resource("issuer", "platform", "ca")["status"]["rootCertificate"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let root = gateway.write("root.pem", &root);
     Bench { gateway, tokens, root, _backend: backend }
 }
@@ -142,7 +145,7 @@ fn heads_that_two_readers_could_read_in_two_ways_are_refused() {
         (get(&format!("GET /open/{} HTTP/1.1", "x".repeat(20_000)), ""), "414"),
         (get("GET /open/ HTTP/1.1", &format!("A: {}\r\n", "x".repeat(70_000))), "431"),
         (get("GET /open/ HTTP/1.1", &"A: b\r\n".repeat(120)), "431"),
-        ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".into(), "400"),
+        ("\x16\x03\x01\x02\x00\x01\x00\x01\x7c\x03\x03".into(), "400"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), "505"),
         (get("POST /open/ HTTP/1.1", "Content-Length: 2000\r\n"), "413"),
     ];
@@ -151,7 +154,9 @@ fn heads_that_two_readers_could_read_in_two_ways_are_refused() {
         assert_eq!(bench.raw(head.as_bytes()).first().map(String::as_str), Some(status), "{head:?}");
     }
     // After a refusal nothing on the connection is believed.
-    let smuggled = format!("GET /open/ HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /open/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    let smuggled = format!(
+        "GET /open/ HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /open/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
+    );
     assert_eq!(bench.raw(smuggled.as_bytes()), ["400"]);
     bench.goes_on();
 }
@@ -159,8 +164,16 @@ fn heads_that_two_readers_could_read_in_two_ways_are_refused() {
 #[test]
 fn bodies_with_broken_chunks_never_reach_an_answer_of_another() {
     let bench = bench();
-    for chunk in ["5\nhello\r\n0\r\n\r\n", "5\r\nhelloXX\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "fffffffffffffffff\r\n"] {
-        let request = format!("POST /open/ HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}GET /open/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    for chunk in [
+        "5\nhello\r\n0\r\n\r\n",
+        "5\r\nhelloXX\r\n0\r\n\r\n",
+        "+5\r\nhello\r\n0\r\n\r\n",
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\n",
+    ] {
+        let request = format!(
+            "POST /open/ HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}GET /open/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
+        );
         let answers = bench.raw(request.as_bytes());
         assert!(answers.len() <= 1, "{chunk:?}: {answers:?}");
     }
@@ -172,10 +185,29 @@ fn bodies_with_broken_chunks_never_reach_an_answer_of_another() {
 fn no_spelling_of_a_path_gets_around_its_rule() {
     let bench = bench();
     for path in [
-        "/admin", "/admin?x", "/admin?", "/%61dmin", "/admin%3F", "/admin%23", "/admin;x", "/admin/..;/admin",
-        "//admin", "/./admin", "/open/../admin", "/open/%2e%2e/admin", "/open/..%2fadmin", "/open%2f..%2fadmin",
-        "/admin%00", "/admin/", "/%2561dmin", "/open/%252e%252e/admin", "/ADMIN", "/admin%20", "/open/..\\admin",
-        "/open/%c0%ae%c0%ae/admin", "/admin%u002f",
+        "/admin",
+        "/admin?x",
+        "/admin?",
+        "/%61dmin",
+        "/admin%3F",
+        "/admin%23",
+        "/admin;x",
+        "/admin/..;/admin",
+        "//admin",
+        "/./admin",
+        "/open/../admin",
+        "/open/%2e%2e/admin",
+        "/open/..%2fadmin",
+        "/open%2f..%2fadmin",
+        "/admin%00",
+        "/admin/",
+        "/%2561dmin",
+        "/open/%252e%252e/admin",
+        "/ADMIN",
+        "/admin%20",
+        "/open/..\\admin",
+        "/open/%c0%ae%c0%ae/admin",
+        "/admin%u002f",
     ] {
         let (status, body) = bench.gateway.curl(HOST, path, &["--cacert", &bench.root]);
         assert!(["400", "401", "404"].contains(&status.as_str()), "{path}: {status} {body}");
@@ -219,7 +251,12 @@ fn tokens_that_are_not_in_order_are_refused() {
     for algorithm in ["none", "None", "HS256", "RS256", "PS256", "es256", ""] {
         refused.push(bench.tokens.sign(&json!({"alg": algorithm, "kid": "k"}), &good_claims()));
     }
-    for (name, value) in [("crit", json!(["exp"])), ("kid", json!("../../k")), ("kid", json!({"a": 1})), ("typ", json!("dpop+jwt"))] {
+    for (name, value) in [
+        ("crit", json!(["exp"])),
+        ("kid", json!("../../k")),
+        ("kid", json!({"a": 1})),
+        ("typ", json!("dpop+jwt")),
+    ] {
         let mut header = header();
         header[name] = value;
         refused.push(bench.tokens.sign(&header, &good_claims()));
@@ -246,8 +283,11 @@ fn tokens_that_are_not_in_order_are_refused() {
 fn a_connection_speaks_for_one_host_alone() {
     let bench = bench();
     for version in ["--http1.1", "--http2"] {
-        let (status, _) =
-            bench.gateway.curl(HOST, "/open/", &["--cacert", &bench.root, version, "-H", "host: other.example.com"]);
+        let (status, _) = bench.gateway.curl(
+            HOST,
+            "/open/",
+            &["--cacert", &bench.root, version, "-H", "host: other.example.com"],
+        );
         assert_eq!(status, "421", "{version}");
     }
     bench.goes_on();
@@ -260,7 +300,10 @@ fn resources_that_do_not_go_together_change_nothing() {
     let file = bench.gateway.write("bad.yaml", bad);
     let (code, _, error) = bench.gateway.causeway(&["apply", "-f", &file]);
     assert_eq!(code, 2);
-    assert!(error.contains("bad.yaml:5:") && error.contains("belongs to") && error.contains("fix:"), "{error}");
+    assert!(
+        error.contains("bad.yaml:5:") && error.contains("belongs to") && error.contains("fix:"),
+        "{error}"
+    );
     bench.goes_on();
 }
 
@@ -268,7 +311,9 @@ fn resources_that_do_not_go_together_change_nothing() {
 fn dns_answers_what_is_ours_and_refuses_the_rest() {
     let bench = bench();
     let dig = |arguments: &[&str]| bench.gateway.dig(arguments);
-    wait_until("the name is answered", Duration::from_secs(10), || (!dig(&[HOST, "+short"]).is_empty()).then_some(()));
+    wait_until("the name is answered", Duration::from_secs(10), || {
+        (!dig(&[HOST, "+short"]).is_empty()).then_some(())
+    });
     assert_eq!(dig(&[HOST, "A", "+short"]), "127.0.0.1");
     assert_eq!(dig(&["SHOP.example.COM", "A", "+short"]), "127.0.0.1");
     assert_eq!(dig(&[HOST, "A", "+short", "+tcp"]), "127.0.0.1");
@@ -320,7 +365,10 @@ fn dns_packets_that_lie_do_no_harm() {
         packet.truncate(1 + draw(packet.len()));
         socket.send(&packet).unwrap();
         if round % 100 == 0 {
-            assert!(bench.gateway.dig(&["example.com", "SOA", "+short"]).contains("hostmaster"), "round {round}");
+            assert!(
+                bench.gateway.dig(&["example.com", "SOA", "+short"]).contains("hostmaster"),
+                "round {round}"
+            );
         }
     }
     // An answer is never answered.
