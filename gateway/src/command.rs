@@ -97,7 +97,15 @@ fn report(error: &CommandError) {
             let said = writeln!(out, "error: {message}");
             said.and_then(|()| causes.iter().try_for_each(|cause| show::cause(&mut out, cause)))
         }
-        error => writeln!(out, "error: {}", crate::chain(error)),
+        CommandError::Bootstrap(_)
+        | CommandError::Start(_)
+        | CommandError::Demo(_)
+        | CommandError::Log(_)
+        | CommandError::Usage(_)
+        | CommandError::Client(_)
+        | CommandError::File { .. }
+        | CommandError::Output(_)
+        | CommandError::Shown(_) => writeln!(out, "error: {}", crate::chain(error)),
     };
 }
 

@@ -82,7 +82,19 @@ impl ApiError {
         match self {
             Self::Faults(faults) => json!(faults),
             Self::Apply(ApplyError::Rejected(rejected)) => json!(rejected),
-            _ => json!([]),
+            Self::Unauthenticated
+            | Self::NoRole { .. }
+            | Self::Escalation { .. }
+            | Self::CrossSite
+            | Self::Host
+            | Self::Method
+            | Self::Forbidden { .. }
+            | Self::AdminOnly
+            | Self::NotFound(_)
+            | Self::Malformed(_)
+            | Self::Apply(_)
+            | Self::Archive(_)
+            | Self::Load(_) => json!([]),
         }
     }
 }
