@@ -2,8 +2,10 @@
 
 mod caller;
 mod error;
+mod escalation;
 mod handlers;
 mod openapi;
+mod origin;
 mod serve;
 mod shown;
 
@@ -12,10 +14,11 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-pub use caller::{Caller, Token};
+use caller::{Caller, Peer};
 use prometheus::proto::MetricFamily;
 pub use serve::{ServeError, serve_https, serve_metrics, serve_unix};
 
+use self::error::ApiError;
 use crate::app::Listeners;
 use crate::certificates::CertificateManager;
 use crate::control_plane::ControlPlane;
@@ -59,7 +62,10 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
         )
         .route("/openapi.json", get(openapi::document))
         .merge(probes())
+        .fallback(async |uri: http::Uri| ApiError::NotFound(format!("call {}", uri.path())))
+        .method_not_allowed_fallback(async || ApiError::Method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), origin::check))
         .with_state(state)
 }
 
@@ -70,3 +76,6 @@ pub(crate) fn probes() -> Router<Arc<ApiState>> {
         .route("/readyz", get(handlers::ready))
         .route("/metrics", get(handlers::metrics))
 }
+
+#[cfg(test)]
+mod tests;

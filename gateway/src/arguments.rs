@@ -181,3 +181,46 @@ pub enum Output {
     /// For programs.
     Json,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn files_may_be_given_several_times_and_must_be_given_once() {
+        let parsed = parse("causeway apply -f a.yaml -f - --dry-run").unwrap();
+        assert!(matches!(parsed.command, Command::Apply { files, dry_run: true } if files.files.len() == 2));
+        assert!(parse("causeway apply").is_err());
+    }
+
+    #[test]
+    fn one_namespace_and_all_of_them_exclude_each_other() {
+        assert!(parse("causeway get zones -A").is_ok());
+        assert!(parse("causeway get zones -n shop").is_ok());
+        assert!(parse("causeway get zones -A -n shop").is_err());
+    }
+
+    #[test]
+    fn the_gateway_can_be_named_before_and_after_the_command() {
+        for line in ["causeway --socket /s status", "causeway status --socket /s"] {
+            assert_eq!(parse(line).unwrap().connection.socket, PathBuf::from("/s"));
+        }
+    }
+
+    #[test]
+    fn wait_is_for_enforced_and_thirty_seconds_unless_said() {
+        let parsed = parse("causeway wait").unwrap();
+        assert!(matches!(parsed.command, Command::Wait { what, timeout: 30, .. } if what == "enforced"));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -46,13 +47,18 @@ pub(crate) enum ClientError {
     Roots,
     #[error("talking to the gateway")]
     Http(#[from] hyper::Error),
+    #[error("the gateway did not answer within {} s", CALL_TIMEOUT.as_secs())]
+    TimedOut,
     #[error("the request is malformed")]
     Request(#[from] http::Error),
     #[error("the gateway's answer is not understood")]
     Answer(#[from] serde_json::Error),
     #[error("{message}")]
-    Refused { message: String, causes: Vec<Value> },
+    Refused { status: StatusCode, message: String, causes: Vec<Value> },
 }
+
+/// For one call, from connecting to the last byte: more than the largest set of resources takes.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Client {
     pub(crate) const fn new(connection: Connection) -> Self {
@@ -72,32 +78,44 @@ impl Client {
         body: String,
         passphrase: Option<&str>,
     ) -> Result<String, ClientError> {
-        let mut request =
-            Request::builder().method(method).uri(path).header("content-type", "application/json");
-        if let Some(passphrase) = passphrase {
-            request = request.header("causeway-passphrase", passphrase);
-        }
-        let (status, text) = match &self.0.server {
-            None => {
-                let path = &self.0.socket;
-                let stream = UnixStream::connect(path).await;
-                let stream = stream.map_err(|source| ClientError::Socket { path: path.clone(), source })?;
-                let request = request.header("host", "localhost").body(Full::new(Bytes::from(body)))?;
-                call(TokioIo::new(stream), request).await?
-            }
-            Some(server) => {
-                let (host, stream) = self.connect(server).await?;
-                let request = request.header("host", host).header("authorization", self.bearer()?);
-                call(TokioIo::new(stream), request.body(Full::new(Bytes::from(body)))?).await?
-            }
-        };
+        let exchange = self.exchange(method, path, body, passphrase);
+        let exchange = tokio::time::timeout(CALL_TIMEOUT, exchange).await;
+        let (status, text) = exchange.map_err(|_elapsed| ClientError::TimedOut)??;
         if status.is_success() {
             return Ok(text);
         }
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();
         let message = answer["message"].as_str().map_or_else(|| format!("{status}: {text}"), str::to_owned);
         let causes = answer["details"]["causes"].as_array().cloned().unwrap_or_default();
-        Err(ClientError::Refused { message, causes })
+        Err(ClientError::Refused { status, message, causes })
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+        passphrase: Option<&str>,
+    ) -> Result<(StatusCode, String), ClientError> {
+        let mut request =
+            Request::builder().method(method).uri(path).header("content-type", "application/json");
+        if let Some(passphrase) = passphrase {
+            request = request.header("causeway-passphrase", passphrase);
+        }
+        match &self.0.server {
+            None => {
+                let path = &self.0.socket;
+                let stream = UnixStream::connect(path).await;
+                let stream = stream.map_err(|source| ClientError::Socket { path: path.clone(), source })?;
+                let request = request.header("host", "localhost").body(Full::new(Bytes::from(body)))?;
+                call(TokioIo::new(stream), request).await
+            }
+            Some(server) => {
+                let (host, stream) = self.connect(server).await?;
+                let request = request.header("host", host).header("authorization", self.bearer()?);
+                call(TokioIo::new(stream), request.body(Full::new(Bytes::from(body)))?).await
+            }
+        }
     }
 
     fn bearer(&self) -> Result<String, ClientError> {

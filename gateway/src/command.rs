@@ -41,6 +41,9 @@ enum CommandError {
     Usage(String),
     #[error("{} faults", .0.len())]
     Faults(Vec<Fault>),
+    /// Some of what the gateway names stands in the files, the rest is stored.
+    #[error("{} faults", faults.len() + causes.len())]
+    Refused { faults: Vec<Fault>, causes: Vec<serde_json::Value> },
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error("{}", path.display())]
@@ -86,11 +89,23 @@ fn report(error: &CommandError) {
     // Nobody is left to be told if this fails.
     let _gone = match error {
         CommandError::Faults(faults) => faults.iter().try_for_each(|fault| show::fault(&mut out, fault)),
-        CommandError::Client(ClientError::Refused { message, causes }) => {
+        CommandError::Refused { faults, causes } => {
+            let said = faults.iter().try_for_each(|fault| show::fault(&mut out, fault));
+            said.and_then(|()| causes.iter().try_for_each(|cause| show::cause(&mut out, cause)))
+        }
+        CommandError::Client(ClientError::Refused { message, causes, .. }) => {
             let said = writeln!(out, "error: {message}");
             said.and_then(|()| causes.iter().try_for_each(|cause| show::cause(&mut out, cause)))
         }
-        error => writeln!(out, "error: {}", crate::chain(error)),
+        CommandError::Bootstrap(_)
+        | CommandError::Start(_)
+        | CommandError::Demo(_)
+        | CommandError::Log(_)
+        | CommandError::Usage(_)
+        | CommandError::Client(_)
+        | CommandError::File { .. }
+        | CommandError::Output(_)
+        | CommandError::Shown(_) => writeln!(out, "error: {}", crate::chain(error)),
     };
 }
 
@@ -184,3 +199,6 @@ fn kind(word: &str) -> Result<Kind, CommandError> {
         CommandError::Usage(format!("there is no kind {word:?}; known: {}", known.join(", ")))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,9 @@ pub enum ApplyError {
         /// By whom.
         owner: String,
     },
+    /// An object is given twice, so nobody can say which is meant.
+    #[error("{0} is given twice; keep one")]
+    Twice(ResourceKey),
     /// There is no such object.
     #[error("there is no {0}")]
     NotFound(ResourceKey),
@@ -231,6 +234,10 @@ impl ControlPlane {
         let mut state = self.state.lock().await;
         let mut next = state.set.resources.clone();
         let mut objects = Vec::new();
+        let mut given = BTreeSet::new();
+        if let Some(put) = puts.iter().find(|put| !given.insert(put.key())) {
+            return Err(ApplyError::Twice(put.key()));
+        }
         for key in deletes {
             state.check_owner(&key, options)?;
             if next.remove(&key).is_none() {
@@ -245,7 +252,10 @@ impl ControlPlane {
             let merged = merge::merge(put, before, self.clock.now())?;
             let outcome = match before {
                 None => Outcome::Created,
-                Some(before) if merge::same(before, &merged) => Outcome::Unchanged,
+                // An owner that finds its object already there still takes it, or it would never let it go.
+                Some(before) if merge::same(before, &merged) && state.is_kept_by(&key, options) => {
+                    Outcome::Unchanged
+                }
                 Some(_) => Outcome::Updated,
             };
             next.insert(key.clone(), merged);
@@ -290,6 +300,10 @@ impl State {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    fn is_kept_by(&self, key: &ResourceKey, options: &ApplyOptions) -> bool {
+        self.stored.get(key).is_some_and(|stored| stored.owner == options.owner)
     }
 
     fn store_change(&self, key: &ResourceKey, resource: Option<&Resource>, options: &ApplyOptions) -> Change {

@@ -1,68 +1,115 @@
 //! Who calls, and what they may do.
 
-use std::convert::Infallible;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
 use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::serve::IncomingStream;
+use http::HeaderMap;
 use http::request::Parts;
 use policy::authorization::{Action, may};
 use policy::id::{Kind, Name, ResourceKey};
-use policy::resource::Spec;
 use policy::resource::role::{Subject, Verb};
+use policy::resource::{Resource, Spec};
 use tokio::net::UnixListener;
 
 use super::ApiState;
 use super::error::ApiError;
 
-/// Somebody who calls.
+/// The other end of a Unix socket, by the kernel's word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    /// Its user, if the kernel tells.
+    pub(super) uid: Option<u32>,
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self { uid: stream.io().peer_cred().ok().map(|peer| peer.uid()) }
+    }
+}
+
+/// Somebody who calls and whom a role binding names, or who may do everything. Taken from a request before its
+/// body is read, so that strangers cannot make us hold bodies.
 #[derive(Clone, Debug)]
-pub enum Caller {
-    /// A process of this machine, by the kernel's word.
+pub(super) enum Caller {
+    /// A process of this machine.
     Local {
         /// Its user.
         uid: u32,
+        /// That user's name.
+        user: Option<String>,
     },
-    /// The bearer of a token, over TLS. The token is not kept in anything that is shown.
-    Bearer(Token),
-    /// Nobody that we know.
-    Unknown,
+    /// The bearer of a token, over TLS.
+    Token {
+        /// The secrets that hold this token.
+        secrets: BTreeSet<ResourceKey>,
+    },
 }
 
-/// A token as it came.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        match stream.io().peer_cred() {
-            Ok(peer) => Self::Local { uid: peer.uid() },
-            Err(_unknown) => Self::Unknown,
-        }
-    }
-}
+/// Shorter tokens are never believed: they can be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
 
 impl FromRequestParts<Arc<ApiState>> for Caller {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<ApiState>) -> Result<Self, Infallible> {
-        if let Some(info) = parts.extensions.get::<axum::extract::ConnectInfo<Self>>() {
-            return Ok(info.0.clone());
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<ApiState>) -> Result<Self, ApiError> {
+        let set = state.control.resources().borrow().clone();
+        let caller = match parts.extensions.get::<ConnectInfo<Peer>>() {
+            Some(ConnectInfo(peer)) => {
+                let uid = peer.uid.ok_or(ApiError::Unauthenticated)?;
+                Self::Local { uid, user: user_name(uid) }
+            }
+            None => {
+                let token = bearer(&parts.headers).ok_or(ApiError::Unauthenticated)?;
+                Self::Token { secrets: holding(&set.resources, token) }
+            }
+        };
+        let named = set.resources.values().any(|resource| match &resource.spec {
+            Spec::RoleBinding(binding) => {
+                binding.subjects.iter().any(|subject| caller.is(subject, &resource.metadata.namespace))
+            }
+            Spec::Application(_)
+            | Spec::SecureIngress(_)
+            | Spec::Issuer(_)
+            | Spec::Certificate(_)
+            | Spec::Zone(_)
+            | Spec::Secret(_)
+            | Spec::Role(_) => false,
+        });
+        match &caller {
+            _ if named || caller.is_admin() => Ok(caller),
+            Self::Local { .. } => Err(ApiError::NoRole { who: caller.name() }),
+            Self::Token { .. } => Err(ApiError::Unauthenticated),
         }
-        let mut values = parts.headers.get_all(http::header::AUTHORIZATION).iter();
-        let token = values.next().and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        Ok(match (token, values.next()) {
-            (Some(token), None) => Self::Bearer(Token(token.to_owned())),
-            _ => Self::Unknown,
-        })
     }
+}
+
+/// The one bearer token (RFC 6750 §2.1); with two there is none.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
+    let token = values.next()?.to_str().ok()?.strip_prefix("Bearer ")?.trim();
+    (values.next().is_none() && token.len() >= TOKEN_BYTES_MIN).then_some(token)
+}
+
+/// The secrets whose `token` this is. Compares with all of them, each in constant time.
+fn holding(resources: &BTreeMap<ResourceKey, Resource>, token: &str) -> BTreeSet<ResourceKey> {
+    let same = aws_lc_rs::constant_time::verify_slices_are_equal;
+    let holds = |resource: &Resource| match &resource.spec {
+        Spec::Secret(secret) => secret.string_data.get("token").is_some_and(|own| {
+            // A block in YAML ends with a line break that nobody means.
+            same(own.reveal().trim().as_bytes(), token.as_bytes()).is_ok()
+        }),
+        Spec::Application(_)
+        | Spec::SecureIngress(_)
+        | Spec::Issuer(_)
+        | Spec::Certificate(_)
+        | Spec::Zone(_)
+        | Spec::Role(_)
+        | Spec::RoleBinding(_) => false,
+    };
+    resources.iter().filter(|(_, resource)| holds(resource)).map(|(key, _)| key.clone()).collect()
 }
 
 impl Caller {
@@ -78,45 +125,39 @@ impl Caller {
             return Ok(());
         }
         let set = state.control.resources().borrow().clone();
-        let user = match self {
-            Self::Local { uid } => user_name(*uid),
-            Self::Bearer(_) | Self::Unknown => None,
-        };
-        let is_subject = |subject: &Subject, namespace: &Name| match (subject, self) {
-            (Subject::User(name), Self::Local { .. }) => user.as_deref() == Some(name.as_str()),
-            (Subject::Token(name), Self::Bearer(token)) => {
-                let key =
-                    ResourceKey { kind: Kind::Secret, namespace: namespace.clone(), name: name.clone() };
-                match set.resources.get(&key).map(|resource| &resource.spec) {
-                    Some(Spec::Secret(secret)) => secret.string_data.get("token").is_some_and(|own| {
-                        let same = aws_lc_rs::constant_time::verify_slices_are_equal;
-                        same(own.reveal().as_bytes(), token.0.as_bytes()).is_ok()
-                    }),
-                    Some(_) | None => false,
-                }
-            }
-            (Subject::User(_) | Subject::Token(_), _) => false,
-        };
+        let is_subject = |subject: &Subject, namespace: &Name| self.is(subject, namespace);
         if may(&set.resources, is_subject, Action { verb, kind, namespace }) {
             return Ok(());
         }
-        Err(match self {
-            Self::Unknown => ApiError::Unauthenticated,
-            Self::Local { .. } | Self::Bearer(_) => ApiError::Forbidden { who: self.name(), verb, kind },
-        })
+        Err(ApiError::Forbidden { who: self.name(), verb, kind })
+    }
+
+    /// Whether a binding of `namespace` means this caller.
+    fn is(&self, subject: &Subject, namespace: &Name) -> bool {
+        match (subject, self) {
+            (Subject::User(name), Self::Local { user, .. }) => user.as_deref() == Some(name.as_str()),
+            (Subject::Token(name), Self::Token { secrets }) => {
+                let (namespace, name) = (namespace.clone(), name.clone());
+                secrets.contains(&ResourceKey { kind: Kind::Secret, namespace, name })
+            }
+            (Subject::User(_), Self::Token { .. }) | (Subject::Token(_), Self::Local { .. }) => false,
+        }
     }
 
     pub(super) fn is_admin(&self) -> bool {
         let own = rustix::process::geteuid().as_raw();
-        matches!(self, Self::Local { uid } if *uid == 0 || *uid == own)
+        matches!(self, Self::Local { uid, .. } if *uid == 0 || *uid == own)
     }
 
     /// For logs and messages.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Local { uid } => user_name(*uid).unwrap_or_else(|| format!("uid {uid}")),
-            Self::Bearer(_) => "bearer of a token".into(),
-            Self::Unknown => "unknown caller".into(),
+            Self::Local { user: Some(user), .. } => user.clone(),
+            Self::Local { uid, user: None } => format!("uid {uid}"),
+            Self::Token { secrets } => secrets.first().map_or_else(
+                || "an unknown token".into(),
+                |key| format!("token {}/{}", key.namespace, key.name),
+            ),
         }
     }
 }

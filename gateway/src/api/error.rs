@@ -4,11 +4,12 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use policy::document::Fault;
-use policy::id::Kind;
+use policy::id::{Kind, ResourceKey};
 use policy::resource::role::Verb;
 use serde_json::{Value, json};
 
 use crate::control_plane::{ApplyError, LoadError};
+use crate::store::CommitError;
 use crate::store::archive::ArchiveError;
 
 /// Why a call is refused.
@@ -16,6 +17,16 @@ use crate::store::archive::ArchiveError;
 pub(super) enum ApiError {
     #[error("who calls is not known: use the Unix socket, or a token")]
     Unauthenticated,
+    #[error("no RoleBinding names {who}")]
+    NoRole { who: String },
+    #[error("{who} may not give rights by {key} that {who} does not have")]
+    Escalation { who: String, key: ResourceKey },
+    #[error("a page of another site may not call the API")]
+    CrossSite,
+    #[error("the API is not known by this host name; use the gateway's name, localhost or an address")]
+    Host,
+    #[error("this call is not made with this method")]
+    Method,
     #[error("{who} may not {verb:?} {kind}; a Role and a RoleBinding would allow it")]
     Forbidden { who: String, verb: Verb, kind: Kind },
     #[error("only root and the gateway's own user may do this")]
@@ -38,7 +49,14 @@ impl ApiError {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden { .. } | Self::AdminOnly => StatusCode::FORBIDDEN,
+            Self::Forbidden { .. }
+            | Self::NoRole { .. }
+            | Self::Escalation { .. }
+            | Self::CrossSite
+            | Self::AdminOnly => StatusCode::FORBIDDEN,
+            // RFC 9110 §15.5.20: the request was meant for somebody else.
+            Self::Host => StatusCode::MISDIRECTED_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound(_) | Self::Apply(ApplyError::NotFound(_)) => StatusCode::NOT_FOUND,
             Self::Faults(_) | Self::Malformed(_) | Self::Archive(ArchiveError::Malformed { .. }) => {
                 StatusCode::BAD_REQUEST
@@ -46,11 +64,15 @@ impl ApiError {
             Self::Archive(ArchiveError::Passphrase { .. } | ArchiveError::Newer(_)) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Apply(ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. }) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            Self::Apply(ApplyError::Conflict { .. } | ApplyError::Owned { .. }) => StatusCode::CONFLICT,
-            Self::Apply(ApplyError::Store(_))
+            Self::Apply(
+                ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. } | ApplyError::Twice(_),
+            ) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Apply(
+                ApplyError::Conflict { .. }
+                | ApplyError::Owned { .. }
+                | ApplyError::Store(CommitError::Conflict { .. }),
+            ) => StatusCode::CONFLICT,
+            Self::Apply(ApplyError::Store(CommitError::Write(_)))
             | Self::Archive(ArchiveError::Store(_) | ArchiveError::Commit(_))
             | Self::Load(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -60,7 +82,19 @@ impl ApiError {
         match self {
             Self::Faults(faults) => json!(faults),
             Self::Apply(ApplyError::Rejected(rejected)) => json!(rejected),
-            _ => json!([]),
+            Self::Unauthenticated
+            | Self::NoRole { .. }
+            | Self::Escalation { .. }
+            | Self::CrossSite
+            | Self::Host
+            | Self::Method
+            | Self::Forbidden { .. }
+            | Self::AdminOnly
+            | Self::NotFound(_)
+            | Self::Malformed(_)
+            | Self::Apply(_)
+            | Self::Archive(_)
+            | Self::Load(_) => json!([]),
         }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::shown::shown;
-use super::{ApiState, Caller};
+use super::{ApiState, Caller, escalation};
 use crate::control_plane::{Applied, ApplyOptions};
 
 type Api = State<Arc<ApiState>>;
@@ -57,9 +57,11 @@ pub(super) async fn put(
 }
 
 async fn write(state: &ApiState, caller: &Caller, resources: Vec<Resource>, dry_run: bool) -> Answer {
-    for resource in &resources {
-        caller.check(state, Verb::Write, resource.spec.kind(), Some(&resource.metadata.namespace))?;
-    }
+    let allowed = resources.iter().try_for_each(|resource| {
+        caller.check(state, Verb::Write, resource.spec.kind(), Some(&resource.metadata.namespace))
+    });
+    let allowed = allowed.and_then(|()| escalation::check(caller, state, &resources));
+    audit_refusal(caller, "apply", allowed)?;
     let applied = state.control.apply(resources, ApplyOptions { dry_run, owner: None }).await;
     audit(caller, "apply", dry_run, &applied);
     Ok(Json(outcome(&applied?)))
@@ -85,9 +87,9 @@ pub(super) async fn delete_many(
 }
 
 async fn remove(state: &ApiState, caller: &Caller, keys: Vec<ResourceKey>, dry_run: bool) -> Answer {
-    for key in &keys {
-        caller.check(state, Verb::Delete, key.kind, Some(&key.namespace))?;
-    }
+    let allowed =
+        keys.iter().try_for_each(|key| caller.check(state, Verb::Delete, key.kind, Some(&key.namespace)));
+    audit_refusal(caller, "delete", allowed)?;
     let applied = state.control.delete(keys, ApplyOptions { dry_run, owner: None }).await;
     audit(caller, "delete", dry_run, &applied);
     Ok(Json(outcome(&applied?)))
@@ -108,6 +110,14 @@ fn audit<E: std::error::Error>(caller: &Caller, verb: &str, dry_run: bool, resul
         }
         Err(error) => tracing::info!(target: "audit", who, verb, dry_run, %error, "change refused"),
     }
+}
+
+/// What was refused for want of rights is worth knowing too.
+fn audit_refusal(caller: &Caller, verb: &str, allowed: Result<(), ApiError>) -> Result<(), ApiError> {
+    if let Err(error) = &allowed {
+        tracing::info!(target: "audit", who = caller.name(), verb, %error, "change refused");
+    }
+    allowed
 }
 
 pub(super) async fn list_all(State(state): Api, caller: Caller, Path(plural): Path<String>) -> Answer {

@@ -11,9 +11,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{ApiState, Caller, probes, router};
+use super::{ApiState, Peer, probes, router};
 
 /// Why the API does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +72,7 @@ pub async fn serve_unix(
     let listener = UnixListener::bind(path).map_err(failed)?;
     // Roles decide who may do what; the socket lets users of the machine ask.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(failed)?;
-    let service = router(state).into_make_service_with_connect_info::<Caller>();
+    let service = router(state).into_make_service_with_connect_info::<Peer>();
     tokio::spawn(async move {
         let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {
@@ -103,6 +104,9 @@ pub async fn serve_metrics(
     Ok(bound)
 }
 
+/// Connections over TLS at one time: callers are people and pipelines, and each may send a body.
+const CONNECTIONS_MAX: usize = 256;
+
 /// Listens for bearers of tokens, over TLS.
 ///
 /// # Errors
@@ -118,8 +122,11 @@ pub async fn serve_https(
     let bound = listener.local_addr().map_err(failed)?;
     let acceptor = tokio_rustls::TlsAcceptor::from(tls);
     let service = TowerToHyperService::new(router(state));
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     tokio::spawn(async move {
         loop {
+            // Who finds no place waits in the listener's own queue.
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let accepted = tokio::select! {
                 () = stop.cancelled() => return,
                 accepted = listener.accept() => accepted,
@@ -130,6 +137,7 @@ pub async fn serve_https(
             };
             let (acceptor, service) = (acceptor.clone(), service.clone());
             tokio::spawn(async move {
+                let _freed_at_the_end = place;
                 let accepting = tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await;
                 let Ok(Ok(stream)) = accepting else { return };
                 let mut builder = auto::Builder::new(TokioExecutor::new());

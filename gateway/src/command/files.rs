@@ -1,8 +1,10 @@
 //! Reading files of resources.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use policy::document::{Fault, Parsed};
+use policy::id::ResourceKey;
 
 use super::CommandError;
 
@@ -18,6 +20,7 @@ pub(super) fn parse(paths: &[PathBuf]) -> Result<Vec<Parsed>, CommandError> {
             }
         }
     }
+    faults.extend(twice(&parsed));
     if !faults.is_empty() {
         return Err(CommandError::Faults(faults));
     }
@@ -25,6 +28,24 @@ pub(super) fn parse(paths: &[PathBuf]) -> Result<Vec<Parsed>, CommandError> {
         return Err(CommandError::Usage("there is no resource in these files".into()));
     }
     Ok(parsed)
+}
+
+/// What two files give; within one, the parser has seen it already.
+fn twice(parsed: &[Parsed]) -> Vec<Fault> {
+    let mut first: BTreeMap<ResourceKey, &Parsed> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for parsed in parsed {
+        let key = parsed.resource.key();
+        let Some(before) = first.insert(key.clone(), parsed) else { continue };
+        faults.push(Fault {
+            place: parsed.places.locate("metadata.name"),
+            resource: Some(key.to_string()),
+            field: "metadata.name".into(),
+            reason: format!("{key} stands at {} too", before.places.locate("metadata.name")),
+            fix: Some("remove one, or give it another name".into()),
+        });
+    }
+    faults
 }
 
 fn read(path: &Path) -> Result<Vec<(String, String)>, CommandError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use http::Method;
+use http::{Method, StatusCode};
 use policy::document::{Fault, Parsed};
 use policy::id::{Kind, ResourceKey};
 use policy::resource::Resource;
@@ -37,29 +37,34 @@ async fn send(client: &Client, parsed: &[Parsed], dry_run: bool) -> Result<Value
 }
 
 /// The gateway names resource and field; the files know the line.
-fn located(error: ClientError, parsed: &[Parsed]) -> CommandError {
-    let ClientError::Refused { message, causes } = error else { return error.into() };
-    let faults: Vec<Fault> = causes
-        .iter()
-        .filter_map(|cause| {
-            let key: ResourceKey = serde_json::from_value(cause["key"].clone()).ok()?;
-            let source = parsed.iter().find(|parsed| parsed.resource.key() == key)?;
-            let text = |name: &str| cause[name].as_str().map(str::to_owned);
-            let field = text("field")?;
-            Some(Fault {
-                place: source.places.locate(&field),
-                resource: Some(key.to_string()),
-                reason: text("reason")?,
-                fix: text("fix"),
-                field,
-            })
-        })
-        .collect();
-    if faults.is_empty() {
-        ClientError::Refused { message, causes }.into()
-    } else {
-        CommandError::Faults(faults)
+pub(super) fn located(error: ClientError, parsed: &[Parsed]) -> CommandError {
+    let ClientError::Refused { status, message, causes } = error else { return error.into() };
+    let mut faults = Vec::new();
+    let mut stored = Vec::new();
+    for cause in &causes {
+        match fault_in_files(cause, parsed) {
+            Some(fault) => faults.push(fault),
+            None => stored.push(cause.clone()),
+        }
     }
+    if faults.is_empty() {
+        return ClientError::Refused { status, message, causes }.into();
+    }
+    CommandError::Refused { faults, causes: stored }
+}
+
+fn fault_in_files(cause: &Value, parsed: &[Parsed]) -> Option<Fault> {
+    let key: ResourceKey = serde_json::from_value(cause["key"].clone()).ok()?;
+    let source = parsed.iter().find(|parsed| parsed.resource.key() == key)?;
+    let text = |name: &str| cause[name].as_str().map(str::to_owned);
+    let field = text("field")?;
+    Some(Fault {
+        place: source.places.locate(&field),
+        resource: Some(key.to_string()),
+        reason: text("reason")?,
+        fix: text("fix"),
+        field,
+    })
 }
 
 pub(super) async fn get(
@@ -150,7 +155,7 @@ pub(super) async fn diff(client: &Client, paths: &[PathBuf]) -> Result<Ended, Co
         let path = format!("{BASE}/namespaces/{}/{}/{}", key.namespace, key.kind.plural(), key.name);
         let before = match client.json(Method::GET, &path, String::new()).await {
             Ok(before) => comparable(&before),
-            Err(ClientError::Refused { .. }) => String::new(),
+            Err(ClientError::Refused { status: StatusCode::NOT_FOUND, .. }) => String::new(),
             Err(error) => return Err(error.into()),
         };
         let mut after = policy::document::to_json(&parsed.resource);
@@ -186,9 +191,20 @@ fn comparable(resource: &Value) -> String {
     serde_json::to_string_pretty(&resource).unwrap_or_default()
 }
 
-/// Lines that differ, by their longest common subsequence; resources are small.
-fn changed_lines(before: &str, after: &str) -> Vec<String> {
+/// The table of [`changed_lines`] stays below 32 MiB; beyond, the whole middle is shown as replaced.
+const TABLE_CELLS_MAX: usize = 4 << 20;
+
+/// Lines that differ, by their longest common subsequence.
+pub(super) fn changed_lines(before: &str, after: &str) -> Vec<String> {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let alike = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+    let (old, new) = (&old[alike..], &new[alike..]);
+    let alike = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
+    let (old, new) = (&old[..old.len() - alike], &new[..new.len() - alike]);
+    if old.len().saturating_mul(new.len()) > TABLE_CELLS_MAX {
+        let gone = old.iter().map(|line| format!("- {line}"));
+        return gone.chain(new.iter().map(|line| format!("+ {line}"))).collect();
+    }
     let mut common = vec![vec![0usize; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {

@@ -64,7 +64,7 @@ async fn applying_the_same_again_changes_nothing() {
 #[tokio::test]
 async fn a_placeholder_keeps_the_secret_and_needs_one() {
     let bench = bench().await;
-    let placeholder = SECRET.replace("hidden", merge::PLACEHOLDER);
+    let placeholder = SECRET.replace("hidden", PLACEHOLDER);
     let refused = bench.control.apply(resources(&placeholder), ApplyOptions::default()).await.unwrap_err();
     assert!(matches!(refused, ApplyError::NothingToKeep { name, .. } if name == "a"));
     bench.control.apply(resources(SECRET), ApplyOptions::default()).await.unwrap();
@@ -92,4 +92,52 @@ async fn stored_resources_are_there_after_a_restart() {
     let before = bench.control.resources().borrow().resources.clone();
     bench.control.reload().await.unwrap();
     assert_eq!(bench.control.resources().borrow().resources, before);
+}
+
+#[tokio::test]
+async fn a_directory_takes_over_what_is_there_already_and_unchanged() {
+    let bench = bench().await;
+    bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap();
+    bench.control.own("file:/etc", resources(ZONE)).await.unwrap();
+    let refused = bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Owned { .. }));
+    bench.control.own("file:/etc", Vec::new()).await.unwrap();
+    assert!(bench.control.resources().borrow().resources.is_empty());
+}
+
+#[tokio::test]
+async fn an_object_that_two_files_give_is_refused() {
+    let bench = bench().await;
+    let twice = [resources(ZONE), resources(ZONE)].concat();
+    let refused = bench.control.own("file:/etc", twice).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Twice(key) if key.kind == Kind::Zone));
+    assert!(bench.control.resources().borrow().resources.is_empty());
+}
+
+#[tokio::test]
+async fn a_generation_rises_with_the_spec_alone() {
+    let bench = bench().await;
+    bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap();
+    let labelled = ZONE.replace("name: example.com}", "name: example.com, labels: {a: b}}");
+    bench.control.apply(resources(&labelled), ApplyOptions::default()).await.unwrap();
+    let generation = |bench: &Bench| {
+        bench.control.resources().borrow().resources.values().next().unwrap().metadata.generation
+    };
+    assert_eq!(generation(&bench), Some(1));
+    let changed = ZONE.replace("ns.example.com", "ns2.example.com");
+    bench.control.apply(resources(&changed), ApplyOptions::default()).await.unwrap();
+    assert_eq!(generation(&bench), Some(2));
+}
+
+#[tokio::test]
+async fn what_others_need_is_not_deleted() {
+    let bench = bench().await;
+    let role = "{apiVersion: causeway.dev/v1, kind: Role, metadata: {name: nobody}, spec: {rules: []}}";
+    let role = role.replace("[]", "[{verbs: [read]}]");
+    let applied =
+        bench.control.apply(resources(&format!("{role}\n---\n{BINDING}")), ApplyOptions::default()).await;
+    let key = applied.unwrap().objects[0].0.clone();
+    let refused = bench.control.delete(vec![key], ApplyOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Rejected(_)));
+    assert_eq!(bench.control.resources().borrow().resources.len(), 2);
 }

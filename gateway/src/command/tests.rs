@@ -1,0 +1,99 @@
+use clap::Parser as _;
+
+use super::*;
+
+const ROLE: &str =
+    "{apiVersion: causeway.dev/v1, kind: Role, metadata: {name: r}, spec: {rules: [{verbs: [read]}]}}\n";
+const DANGLING: &str = "apiVersion: causeway.dev/v1\nkind: RoleBinding\nmetadata: {name: b}\nspec:\n  role: nobody\n  subjects: [{user: a}]\n";
+
+/// Runs a command line in which `{}` stands for a fresh folder with these files.
+async fn run_in(files: &[(&str, &str)], line: &str) -> (Result<Ended, CommandError>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let at = folder.path().display().to_string();
+    let line = line.replace("{}", &at);
+    (dispatch(Arguments::try_parse_from(line.split(' ')).unwrap()).await, at)
+}
+
+#[tokio::test]
+async fn an_absent_gateway_is_said_with_what_to_do() {
+    let (ended, at) = run_in(&[("a.yaml", ROLE)], "causeway apply -f {}/a.yaml --socket {}/none.sock").await;
+    let error = ended.unwrap_err().to_string();
+    assert!(error.contains("causeway run") && error.contains(&at), "{error}");
+}
+
+#[tokio::test]
+async fn every_fault_of_a_folder_is_reported_at_its_place() {
+    let bad = ROLE.replace("verbs", "verb");
+    let (ended, at) = run_in(
+        &[("a.yaml", &bad), ("b.yml", ROLE), ("c.yaml", &bad), ("d.txt", "{")],
+        "causeway apply -f {}",
+    )
+    .await;
+    let Err(CommandError::Faults(faults)) = ended else { panic!("{ended:?}") };
+    let files: std::collections::BTreeSet<&str> =
+        faults.iter().map(|fault| fault.place.file.as_str()).collect();
+    assert_eq!(files.into_iter().collect::<Vec<_>>(), [format!("{at}/a.yaml"), format!("{at}/c.yaml")]);
+}
+
+#[tokio::test]
+async fn a_resource_in_two_files_is_reported_with_both_places() {
+    let (ended, at) = run_in(&[("a.yaml", ROLE), ("b.yaml", ROLE)], "causeway compile -f {}").await;
+    let Err(CommandError::Faults(faults)) = ended else { panic!("{ended:?}") };
+    assert_eq!((faults.len(), faults[0].place.file.as_str()), (1, format!("{at}/b.yaml").as_str()));
+    assert!(faults[0].reason.contains(&format!("{at}/a.yaml:1:")), "{}", faults[0].reason);
+}
+
+#[tokio::test]
+async fn what_does_not_compile_is_refused_with_its_line() {
+    let (ended, _) = run_in(&[("b.yaml", DANGLING)], "causeway compile -f {}/b.yaml").await;
+    let Err(CommandError::Faults(faults)) = ended else { panic!("{ended:?}") };
+    assert_eq!((faults[0].field.as_str(), faults[0].place.line), ("spec.role", 5));
+}
+
+#[tokio::test]
+async fn vet_of_files_needs_no_gateway() {
+    let (ended, _) = run_in(&[("a.yaml", ROLE)], "causeway vet -f {} --socket {}/none.sock").await;
+    assert_eq!(ended.unwrap(), Ended::Well);
+}
+
+#[tokio::test]
+async fn every_code_has_a_page_and_no_other_word_has() {
+    for (code, _) in policy::vet::CODES {
+        let (ended, _) = run_in(&[], &format!("causeway vet --explain {code}")).await;
+        assert_eq!(ended.unwrap(), Ended::Well);
+    }
+    let (ended, _) = run_in(&[], "causeway vet --explain CW9999").await;
+    assert!(matches!(ended, Err(CommandError::Usage(_))));
+}
+
+#[tokio::test]
+async fn an_unknown_kind_is_refused_with_the_known_ones() {
+    let (ended, _) = run_in(&[], "causeway schema gadget").await;
+    assert!(matches!(ended, Err(CommandError::Usage(text)) if text.contains("secureingresses")));
+}
+
+#[test]
+fn causes_in_files_get_their_line_and_stored_ones_stay() {
+    let parsed = policy::document::parse("b.yaml", DANGLING).unwrap();
+    let cause = |name: &str| {
+        let key = serde_json::json!({"kind": "RoleBinding", "namespace": "default", "name": name});
+        serde_json::json!({"key": key, "field": "spec.role", "reason": "missing"})
+    };
+    let causes = vec![cause("b"), cause("stored")];
+    let status = http::StatusCode::UNPROCESSABLE_ENTITY;
+    let error = ClientError::Refused { status, message: String::new(), causes };
+    let CommandError::Refused { faults, causes } = resources::located(error, &parsed) else { panic!() };
+    assert_eq!((faults[0].place.to_string().as_str(), causes.len()), ("b.yaml:5:9", 1));
+}
+
+#[test]
+fn a_diff_holds_only_the_lines_that_differ() {
+    assert_eq!(resources::changed_lines("a\nb\nc", "a\nx\nc"), ["- b", "+ x"]);
+    assert_eq!(resources::changed_lines("", "a"), ["+ a"]);
+    assert!(resources::changed_lines("a\nb", "a\nb").is_empty());
+    let long = |word: &str| (0..3_000).map(|line| format!("{word}{line}\n")).collect::<String>();
+    assert_eq!(resources::changed_lines(&long("a"), &long("b")).len(), 6_000);
+}
