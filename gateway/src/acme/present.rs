@@ -103,5 +103,7 @@ fn challenge_certificate(
     let certificate = params.self_signed(&pair)?;
     let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pair.serialize_der()));
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    Ok(rustls::sign::CertifiedKey::from_der(vec![certificate.der().clone()], secret, &provider)?)
+    // Not `CertifiedKey::from_der`: the challenge's extension is critical, and unknown to who checks it there.
+    let key = provider.key_provider.load_private_key(secret)?;
+    Ok(rustls::sign::CertifiedKey::new(vec![certificate.der().clone()], key))
 }
