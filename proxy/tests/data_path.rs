@@ -1,0 +1,16 @@
+//! The data path on real sockets: clients in front, apps behind, the shipped workers between.
+
+#[path = "data_path/app.rs"]
+mod app;
+#[path = "data_path/bodies.rs"]
+mod bodies;
+#[path = "data_path/client.rs"]
+mod client;
+#[path = "data_path/connections.rs"]
+mod connections;
+#[path = "data_path/decisions.rs"]
+mod decisions;
+#[path = "data_path/http2.rs"]
+mod http2;
+#[path = "data_path/plane.rs"]
+mod plane;
