@@ -245,7 +245,7 @@ async fn finish(
         in_flight.0.keep(connection, worker.now());
     }
     let delimited = answer.body_length().is_some() || head.version() == request::Version::Http11;
-    Ok(if all_read && delimited { After::KeepAlive } else { After::Close })
+    Ok(if all_read && delimited && !worker.is_draining() { After::KeepAlive } else { After::Close })
 }
 
 /// For a tunnel whose backend is not known any more.

@@ -103,3 +103,32 @@ fn a_new_certificate_serves_new_handshakes_and_drops_no_connection() {
     assert_eq!(ask(&mut plane.tls(&new, "shop.example.com"), &get("/")).status, 200);
     assert_eq!(ask(&mut kept, &get("/")).status, 200);
 }
+
+#[test]
+fn draining_ends_idle_connections_and_lets_requests_finish() {
+    let (begun, has_begun) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (begun, may_go_on) = (Mutex::new(begun), Mutex::new(may_go_on));
+    let app = App::start(move |_, mut stream| {
+        let _head = read_head(&mut stream);
+        begun.lock().unwrap().send(()).unwrap();
+        may_go_on.lock().unwrap().recv().unwrap();
+        answer(&mut stream, "late");
+    });
+    let plane = Plane::start(&Wanted { port: app.address.port(), ..Wanted::default() });
+    let (mut idle, mut busy) = (plane.client(), plane.client());
+    assert_eq!(ask(&mut idle, "GET / HTTP/1.1\r\nhost: nobody.example.com\r\n\r\n").status, 404);
+    busy.write_all(get("/").as_bytes()).unwrap();
+    has_begun.recv_timeout(Duration::from_secs(10)).unwrap();
+    let running = plane.running;
+    let draining = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(running.drain(Duration::from_secs(10)));
+    });
+    assert_eq!(read_to_end(&mut idle), b"");
+    go_on.send(()).unwrap();
+    let answer = read(&mut busy);
+    assert_eq!((answer.body.as_str(), answer.field("connection")), ("late", Some("close")));
+    drop(busy);
+    draining.join().unwrap();
+}
