@@ -1,5 +1,7 @@
 //! The data path on real sockets: clients in front, apps behind, the shipped workers between.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "data_path/app.rs"]
 mod app;
 #[path = "data_path/bodies.rs"]
