@@ -39,20 +39,28 @@ fn request<B>(body: B) -> Request<B> {
     Request::post("https://shop.example.com/a").header("te", "trailers").body(body).unwrap()
 }
 
+/// What an app saw of a request.
+#[derive(Debug, Eq, PartialEq)]
+enum Event {
+    Begun,
+    Broken,
+}
+
 /// An HTTP/2 app that answers each body with it and a trailer, or reports that it never became whole.
-fn app(broken: mpsc::Sender<()>) -> u16 {
+fn app(events: mpsc::Sender<Event>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     listener.set_nonblocking(true).unwrap();
     tokio::spawn(async move {
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         while let Ok((stream, _)) = listener.accept().await {
-            let broken = broken.clone();
+            let events = events.clone();
             let service = service_fn(move |request: Request<Incoming>| {
-                let broken = broken.clone();
+                let events = events.clone();
                 async move {
+                    let _unwatched = events.send(Event::Begun);
                     let Ok(whole) = request.into_body().collect().await else {
-                        broken.send(()).unwrap();
+                        let _unwatched = events.send(Event::Broken);
                         return Err("broken");
                     };
                     let mut trailers = HeaderMap::new();
@@ -95,8 +103,8 @@ async fn bodies_and_trailers_pass_from_http2_to_http2() {
 /// Half an upload must not be stored as a whole one.
 #[tokio::test(flavor = "current_thread")]
 async fn a_body_that_a_client_gives_up_never_becomes_whole_at_an_http2_app() {
-    let (broken, is_broken) = mpsc::channel();
-    let port = app(broken);
+    let (events, seen) = mpsc::channel();
+    let port = app(events);
     let plane = Plane::start(&Wanted { port, protocol: "http2", ..Wanted::default() });
     let mut client = connect(&plane).await;
     let (frames, body) = tokio::sync::mpsc::channel::<Result<Frame<Bytes>, std::io::Error>>(1);
@@ -105,12 +113,22 @@ async fn a_body_that_a_client_gives_up_never_becomes_whole_at_an_http2_app() {
     let asking = client.send_request(request(StreamBody::new(Box::pin(stream))));
     let asking = tokio::spawn(asking);
     frames.send(Ok(Frame::data(Bytes::from("half")))).await.unwrap();
+    // Given up sooner, the request might not reach the app at all.
+    assert_eq!(next(&seen).await, Event::Begun);
     frames.send(Err(std::io::ErrorKind::Other.into())).await.unwrap();
     let _failed = asking.await.unwrap();
-    let outcome = async {
-        while is_broken.try_recv().is_err() {
-            tokio::task::yield_now().await;
+    assert_eq!(next(&seen).await, Event::Broken);
+}
+
+/// Waits for an event while the tasks of this thread run.
+async fn next(events: &mpsc::Receiver<Event>) -> Event {
+    let waiting = async {
+        loop {
+            match events.try_recv() {
+                Ok(event) => return event,
+                Err(_none_yet) => tokio::task::yield_now().await,
+            }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), outcome).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await.unwrap()
 }
