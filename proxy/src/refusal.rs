@@ -116,13 +116,11 @@ impl Refusal {
 
     /// A field that goes with the status.
     pub(crate) fn field(&self) -> Option<(&'static str, &str)> {
-        match self {
-            Self::Method { allowed } => Some(("allow", allowed)),
-            Self::Token(cause) if !matches!(cause, JwtRefusal::Claim) => {
-                Some(("www-authenticate", cause.challenge()))
-            }
-            _ => None,
+        if let Self::Method { allowed } = self {
+            return Some(("allow", allowed));
         }
+        let Self::Token(cause) = self else { return None };
+        (!matches!(cause, JwtRefusal::Claim)).then(|| ("www-authenticate", cause.challenge()))
     }
 
     /// What the client reads: the status, the reason, and the id to ask about. Nothing that the client sent.

@@ -109,11 +109,13 @@ impl<B: RequestBody> Http1Exchange<B> {
         loop {
             if !(self.out.is_empty() && self.large.is_empty()) {
                 // A first small piece goes out with the head.
-                if self.sending == Sending::Body && self.large.is_empty() && self.out.len() < COPY_BYTES_MAX {
-                    if let Poll::Ready(piece) = self.body.poll_piece(cx) {
-                        self.queue(piece?);
-                        continue;
-                    }
+                if self.sending == Sending::Body
+                    && self.large.is_empty()
+                    && self.out.len() < COPY_BYTES_MAX
+                    && let Poll::Ready(piece) = self.body.poll_piece(cx)
+                {
+                    self.queue(piece?);
+                    continue;
                 }
                 match poll_write_two(cx, &mut self.connection.stream, &mut self.out, &mut self.large) {
                     Poll::Pending => return Ok(()),
@@ -211,8 +213,9 @@ impl<B: RequestBody> Http1Exchange<B> {
 }
 
 fn backend_gone(error: io::Error) -> Refusal {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Refusal::BackendClosed,
-        _ => Refusal::Backend(error),
+    if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) {
+        Refusal::BackendClosed
+    } else {
+        Refusal::Backend(error)
     }
 }

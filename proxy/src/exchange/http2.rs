@@ -14,21 +14,38 @@ use super::{Answer, Piece, RequestBody};
 use crate::core::http1::body::may_trail;
 use crate::refusal::Refusal;
 
-/// The request's body on its way into hyper, piece by piece.
+/// The request's body on its way into hyper, piece by piece. `None` once it is over.
 #[derive(Debug)]
-pub(crate) struct SendBody(Option<mpsc::Receiver<Frame<Bytes>>>);
+pub(crate) struct SendBody(Option<mpsc::Receiver<Option<Frame<Bytes>>>>);
+
+/// The body ended before its end: the exchange was given up, because the client went away or broke a rule. Hyper
+/// then resets the stream; an end of stream would make half a body look whole to the endpoint.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the request's body was given up")]
+pub(crate) struct GivenUp;
 
 impl Body for SendBody {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = GivenUp;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match &mut self.0 {
-            None => Poll::Ready(None),
-            Some(frames) => frames.poll_recv(cx).map(|frame| frame.map(Ok)),
+        let Some(frames) = &mut self.0 else { return Poll::Ready(None) };
+        match ready!(frames.poll_recv(cx)) {
+            Some(Some(frame)) => {
+                // Trailers are the end.
+                if frame.is_trailers() {
+                    self.0 = None;
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(None) => {
+                self.0 = None;
+                Poll::Ready(None)
+            }
+            None => Poll::Ready(Some(Err(GivenUp))),
         }
     }
 
@@ -43,7 +60,7 @@ type Responding = Pin<Box<dyn Future<Output = hyper::Result<http::Response<Incom
 pub(crate) struct Http2Exchange<B> {
     body: B,
     /// `None` once the body is over or the endpoint takes no more.
-    frames: Option<PollSender<Frame<Bytes>>>,
+    frames: Option<PollSender<Option<Frame<Bytes>>>>,
     responding: Option<Responding>,
     answer: Option<Incoming>,
     sent: bool,
@@ -91,11 +108,10 @@ impl<B: RequestBody> Http2Exchange<B> {
             let Poll::Ready(piece) = self.body.poll_piece(cx) else { return Ok(()) };
             match piece? {
                 Piece::Data(data) if data.is_empty() => {}
-                Piece::Data(data) => drop(frames.send_item(Frame::data(data))),
+                Piece::Data(data) => drop(frames.send_item(Some(Frame::data(data)))),
                 Piece::End(trailers) => {
-                    if let Some(trailers) = trailers {
-                        drop(frames.send_item(Frame::trailers(trailers)));
-                    }
+                    // `None` says that this end is meant.
+                    drop(frames.send_item(trailers.map(Frame::trailers)));
                     self.frames = None;
                     self.sent = true;
                 }

@@ -195,7 +195,6 @@ async fn forward_request(
         answer = poll_answer(&mut exchange, deadline).await;
     }
     let answer = answer.map_err(Failed::Before)?;
-    drop(outgoing);
     finish(worker, &forward.host, head, exchange, in_flight, &answer, deadline, record).await
 }
 
@@ -205,7 +204,8 @@ async fn poll_answer(
 ) -> Result<Answer, Refusal> {
     std::future::poll_fn(|cx| match exchange.poll_head(cx) {
         Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Refusal::ResponseTimeout)),
-        polled => polled,
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(answer) => Poll::Ready(answer),
     })
     .await
 }
@@ -245,7 +245,7 @@ async fn finish(
         in_flight.0.keep(connection, worker.now());
     }
     let delimited = answer.body_length().is_some() || head.version() == request::Version::Http11;
-    Ok(if all_read && delimited { After::KeepAlive } else { After::Close })
+    Ok(if all_read && delimited && !worker.is_draining() { After::KeepAlive } else { After::Close })
 }
 
 /// For a tunnel whose backend is not known any more.

@@ -112,6 +112,11 @@ impl Record {
         self.connection.listener
     }
 
+    /// Whether the client should be told to come back on another connection.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.worker.is_draining()
+    }
+
     /// The time, for intervals.
     pub(crate) fn now(&self) -> Instant {
         self.worker.now()

@@ -163,7 +163,8 @@ fn write_head(
         // HTTP/1.0 has no chunks: the end of the connection is the end of the body.
         (None, Version::Http10) => Framing::None,
     };
-    if !request.keeps_alive() || (framing == Framing::None && request.version() == Version::Http10) {
+    let ends = !request.keeps_alive() || record.is_draining();
+    if ends || (framing == Framing::None && request.version() == Version::Http10) {
         write::field(out, "connection", b"close");
     } else if request.version() == Version::Http10 {
         write::field(out, "connection", b"keep-alive");

@@ -69,7 +69,8 @@ impl Client {
             let read = if begun {
                 poll_fn(|cx| match self.buffer.poll_read(cx, &mut self.io) {
                     Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(None),
-                    polled => polled.map(Some),
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(read) => Poll::Ready(Some(read)),
                 })
                 .await
             } else {
