@@ -1,5 +1,7 @@
 //! What is said to a question (RFC 1034 §4.3.2).
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "only these kinds of record lead to further ones")]
+
 use std::collections::BTreeMap;
 
 use hickory_proto::op::ResponseCode;

@@ -1,5 +1,7 @@
 //! The life of one certificate: from the store, from an issuer, and anew before it ends.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "only secrets hold keys, and only orders carry problems")]
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -62,7 +64,7 @@ impl Keeper {
             CertificateOrigin::Secret(key) => return self.follow_secret(&key).await,
             CertificateOrigin::Issuers(plans) => plans,
         };
-        let mut held = self.from_store().await;
+        let mut held = self.load().await;
         self.shared.loading.send_modify(|loading| *loading = loading.saturating_sub(1));
         let mut failures = 0;
         loop {
@@ -127,7 +129,7 @@ impl Keeper {
         }
     }
 
-    async fn from_store(&self) -> Option<Lifetime> {
+    async fn load(&self) -> Option<Lifetime> {
         let entry = self.shared.store.entry(&self.store_key()).await.ok()??;
         let issued: Issued = serde_json::from_slice(&entry.value).ok()?;
         // One that was ordered for other names, or has ended, is ordered anew.

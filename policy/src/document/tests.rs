@@ -127,6 +127,7 @@ fn faults_of_an_envelope_name_place_reason_and_fix() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 #[test]
 fn faults_of_an_application_name_place_reason_and_fix() {
     let with = |line: &str| application(&format!("{GOOD_APPLICATION}{line}"));

@@ -1,5 +1,7 @@
 //! Findings of applications.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "only ingresses select applications")]
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

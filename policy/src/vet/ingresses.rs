@@ -1,5 +1,7 @@
 //! Findings of ingresses, and of what they use.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "only applications are selected")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, Severity};
