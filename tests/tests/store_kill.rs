@@ -26,7 +26,8 @@ fn child_that_writes() {
     runtime.block_on(async {
         let store = Embedded::open(Path::new(&folder), key()).unwrap();
         let mut out = std::io::stdout().lock();
-        for round in store.watch().borrow().0.. {
+        let first = store.watch().borrow().0;
+        for round in first.. {
             let name = Key::new(format!("entries/{}", round % 50)).unwrap();
             let value = Value {
                 bytes: format!("{round}:{}", "x".repeat(700)).into_bytes(),
