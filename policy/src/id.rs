@@ -2,15 +2,19 @@
 
 mod domain;
 mod duration;
+mod email;
 mod host_name;
 mod http_name;
+mod http_uri;
 mod name;
 mod reference;
 
 pub use domain::{Domain, InvalidDomain};
 pub use duration::{InvalidSpan, Span};
+pub use email::{Email, InvalidEmail};
 pub use host_name::{HostName, InvalidHostName};
 pub use http_name::{HeaderName, InvalidHttpName, MethodName};
+pub use http_uri::{HttpUri, InvalidHttpUri};
 pub use name::{InvalidName, Name};
 pub use reference::{Kind, ResourceKey};
 

@@ -1,5 +1,7 @@
 //! `Application`: kept beside the app's code by its developers. What it is, where it runs, what it exposes.
 
+mod form;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -35,13 +37,11 @@ pub struct Application {
 
 /// Where endpoints come from.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(from = "form::EndpointSource", untagged)]
 pub enum EndpointSource {
     /// One IP address, on the ports of `ports`.
-    #[serde(untagged)]
     Address(AddressEndpoint),
     /// A name that is looked up again as its answers age.
-    #[serde(untagged)]
     Dns(DnsEndpoint),
 }
 
