@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::decode::{Cursor, Problem};
 use super::fault::Flaw;
+use super::nearest::nearest;
 use super::tree::{Mark, Node, Path, Step};
 
 /// Most faults reported for one text. Nobody reads more, and each costs one more reading of its document.
@@ -63,6 +64,8 @@ fn missing(node: &Node, mark: Mark, path: &Path, wanted: &Wanted<'_>, flaws: &mu
             None => format!("add `{name}:`"),
         };
         match node.entry(name) {
+            // The misspelt field was reported, with this name as its fix.
+            None if is_misspelt(node, name) => {}
             None => flaws.push(Flaw::new(
                 mark,
                 path.then(Step::Key(name.into())),
@@ -76,6 +79,11 @@ fn missing(node: &Node, mark: Mark, path: &Path, wanted: &Wanted<'_>, flaws: &mu
             Some(_pruned) => {}
         }
     }
+}
+
+/// Whether `node` has a field that nobody knows and that was likely meant to be `name`.
+pub(super) fn is_misspelt(node: &Node, name: &str) -> bool {
+    node.entries().iter().any(|entry| entry.node.is_pruned() && nearest(&entry.key, [name]).is_some())
 }
 
 /// The fields that a struct must have.

@@ -53,20 +53,22 @@ impl Cursor<'_> {
     }
 
     fn text<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match &self.0.value {
-            Value::Text(text) => visitor.visit_str(text),
-            _other => Err(self.mismatch(TEXT)),
+        if let Value::Text(text) = &self.0.value {
+            return visitor.visit_str(text);
         }
+        if let Value::Integer(number) = &self.0.value {
+            // Quotes help only if what they hold is good then.
+            visitor.visit_str::<DecodeError>(&number.to_string())?;
+        }
+        Err(self.mismatch(TEXT))
     }
 
     fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match &self.0.value {
-            Value::Integer(number) => match (u64::try_from(*number), i64::try_from(*number)) {
-                (Ok(number), _) => visitor.visit_u64(number),
-                (Err(_), Ok(number)) => visitor.visit_i64(number),
-                (Err(_), Err(_)) => visitor.visit_i128(*number),
-            },
-            _other => Err(self.mismatch(NUMBER)),
+        let Value::Integer(number) = self.0.value else { return Err(self.mismatch(NUMBER)) };
+        match (u64::try_from(number), i64::try_from(number)) {
+            (Ok(number), _) => visitor.visit_u64(number),
+            (Err(_), Ok(number)) => visitor.visit_i64(number),
+            (Err(_), Err(_)) => visitor.visit_i128(number),
         }
     }
 }
@@ -112,10 +114,8 @@ impl<'de> Deserializer<'de> for Cursor<'_> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.guard()?.0.value {
-            Value::Bool(flag) => visitor.visit_bool(flag),
-            _ => Err(self.mismatch(FLAG)),
-        }
+        let Value::Bool(flag) = self.guard()?.0.value else { return Err(self.mismatch(FLAG)) };
+        visitor.visit_bool(flag)
     }
 
     numbers!(deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_i8 deserialize_i16
@@ -142,17 +142,13 @@ impl<'de> Deserializer<'de> for Cursor<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match &self.guard()?.0.value {
-            Value::List(items) => visitor.visit_seq(ListReader::new(items)),
-            _other => Err(self.mismatch(LIST)),
-        }
+        let Value::List(items) = &self.guard()?.0.value else { return Err(self.mismatch(LIST)) };
+        visitor.visit_seq(ListReader::new(items))
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match &self.guard()?.0.value {
-            Value::Map(entries) => visitor.visit_map(MapReader::open(entries)),
-            _other => Err(self.mismatch(MAP)),
-        }
+        let Value::Map(entries) = &self.guard()?.0.value else { return Err(self.mismatch(MAP)) };
+        visitor.visit_map(MapReader::open(entries))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -161,12 +157,12 @@ impl<'de> Deserializer<'de> for Cursor<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        let read = match &self.guard()?.0.value {
-            Value::Map(entries) => visitor.visit_map(MapReader::of_fields(entries, fields)),
-            // `jwt:` alone is a struct of which every field is left out.
-            Value::Null => visitor.visit_map(MapReader::open(&[])),
-            _other => return Err(self.mismatch(MAP)),
-        };
+        let node = self.guard()?.0;
+        if !node.is_null() && !matches!(node.value, Value::Map(_)) {
+            return Err(self.mismatch(MAP));
+        }
+        // `jwt:` alone has no entries: a struct of which every field is left out.
+        let read = visitor.visit_map(MapReader::of_fields(node.entries(), fields));
         read.map_err(|error| error.in_struct(name, self.0.mark))
     }
 

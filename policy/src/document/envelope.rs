@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::Parsed;
 use super::check;
-use super::collect::{FAULTS_MAX, collect};
+use super::collect::{FAULTS_MAX, collect, is_misspelt};
 use super::decode::unknown_field;
 use super::fault::{Fault, Flaw};
 use super::nearest::nearest;
@@ -100,10 +100,11 @@ fn read_resource(
 
 /// Reads as much as can be read, noting in `flaws` what is wrong.
 fn resource(root: &mut Node, flaws: &mut Vec<Flaw>) -> Option<Resource> {
-    for entry in root.entries() {
-        if !FIELDS.contains(&entry.key.as_str()) {
+    if let Value::Map(entries) = &mut root.value {
+        for entry in entries.iter_mut().filter(|entry| !FIELDS.contains(&entry.key.as_str())) {
             let (reason, fix) = unknown_field(&entry.key, &FIELDS);
             flaws.push(Flaw::new(entry.key_mark, Path::of(&entry.key), reason, fix));
+            entry.node.value = Value::Pruned;
         }
     }
     api_version(root, flaws);
@@ -138,11 +139,15 @@ fn spec(root: &mut Node, kind: Kind, flaws: &mut Vec<Flaw>) -> Option<Spec> {
 
 fn part<T: DeserializeOwned>(root: &mut Node, key: &str, shape: &Json, flaws: &mut Vec<Flaw>) -> Option<T> {
     let path = Path::of(key);
+    let about = if key == "spec" { "what is wanted" } else { "its name and namespace" };
+    let fix = format!("add `{key}:` ({about})");
     let mark = root.mark;
+    let misspelt = is_misspelt(root, key);
     match root.at_mut(&path) {
         Some(node) if !node.is_null() => collect(node, &path, shape, flaws),
+        None if misspelt => None,
         Some(_) | None => {
-            flaws.push(Flaw::new(mark, path, format!("`{key}` is missing"), format!("add `{key}:`")));
+            flaws.push(Flaw::new(mark, path, format!("`{key}` is missing"), fix));
             None
         }
     }
@@ -161,6 +166,7 @@ fn api_version(root: &Node, flaws: &mut Vec<Flaw>) {
             let reason = format!("expected {API_VERSION}, found {}", value.describe());
             flaws.push(Flaw::new(*mark, path, reason, fix));
         }
+        None if is_misspelt(root, "apiVersion") => {}
         None => {
             flaws.push(Flaw::new(root.mark, path, "`apiVersion` is missing", fix.replacen("write", "add", 1)))
         }
@@ -172,6 +178,9 @@ fn kind(root: &Node, flaws: &mut Vec<Flaw>) -> Option<Kind> {
     let known = Kind::ALL.map(Kind::as_str);
     let fix = format!("write one of {}", known.join(", "));
     let Some(entry) = root.entry("kind") else {
+        if is_misspelt(root, "kind") {
+            return None;
+        }
         let fix = format!("add `kind:`, one of {}", known.join(", "));
         flaws.push(Flaw::new(root.mark, path, "`kind` is missing", fix));
         return None;

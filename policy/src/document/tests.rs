@@ -1,7 +1,9 @@
 //! What is taken, what is refused, and in which words.
 
 mod bad_input;
+mod budgets;
 mod good_input;
+mod many_faults;
 mod round_trip;
 mod schemas;
 

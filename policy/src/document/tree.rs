@@ -53,10 +53,7 @@ impl Node {
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
-        match &self.value {
-            Value::Map(entries) => entries,
-            _not_a_map => &[],
-        }
+        if let Value::Map(entries) = &self.value { entries } else { &[] }
     }
 
     pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
@@ -65,10 +62,7 @@ impl Node {
 
     /// The text under `key`, when there is one.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
-        match &self.entry(key)?.node.value {
-            Value::Text(text) => Some(text),
-            _not_text => None,
-        }
+        if let Value::Text(text) = &self.entry(key)?.node.value { Some(text) } else { None }
     }
 
     fn child_mut(&mut self, step: &Step) -> Option<&mut Self> {

@@ -148,16 +148,18 @@ pub struct PathText(std::sync::Arc<str>);
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidPath {
     /// It does not begin with a slash.
-    #[error("a path begins with '/'")]
+    #[error("a path begins with '/'; put one in front")]
     Relative,
     /// More than 1024 bytes.
-    #[error("a path has at most 1024 bytes")]
+    #[error("a path has at most 1024 bytes; shorten it")]
     TooLong,
     /// A character that a canonical path does not hold.
-    #[error("{0:?} cannot stand in a path here; requests with it are refused before routing")]
+    #[error("{0:?} cannot stand in a path, since requests with it are refused before routing; remove it")]
     Character(char),
     /// `//`, `/./` or `/../`.
-    #[error("the segment {0:?} cannot be matched: empty and dot segments are refused before routing")]
+    #[error(
+        "the segment {0:?} cannot be matched, since requests with it are refused before routing; remove it"
+    )]
     Segment(String),
 }
 

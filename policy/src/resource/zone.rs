@@ -96,7 +96,7 @@ pub struct RelativeName(std::sync::Arc<str>);
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidRelativeName {
     /// It ends with a dot.
-    #[error("names of records are relative to the zone: leave out the origin and the last dot, or write @")]
+    #[error("names of records are relative to the zone; leave out the origin and the last dot, or write @")]
     Absolute,
     /// No host name.
     #[error(transparent)]

@@ -125,8 +125,10 @@ fn api_port(checker: &mut Checker<'_>, spec: &Application, entry: &ApiPath, path
     if partial || checker.is_partial(&checker.root.resolve(path).0.key("port")) {
         return;
     }
-    let candidates: Vec<&str> =
+    let mut candidates: Vec<&str> =
         ports.iter().filter(|port| speaks_http(port)).map(|port| port.name.as_str()).collect();
+    // Two of one name were reported.
+    candidates.dedup();
     match candidates.as_slice() {
         [_only] => {}
         // Ports without a protocol were reported; with one, this may well resolve itself.

@@ -89,11 +89,8 @@ impl serde::de::Error for DecodeError {
     /// Our types say the reason and then, after a semicolon, the fix.
     fn custom<T: fmt::Display>(message: T) -> Self {
         let message = message.to_string();
-        if let Some((_, fix)) = FOREIGN.iter().find(|(foreign, _)| *foreign == message) {
-            return Self::mismatch(
-                format!("this is an {message}").replace("an invalid", "no valid"),
-                Some((*fix).into()),
-            );
+        if let Some((_, reason, fix)) = FOREIGN.iter().find(|(foreign, _, _)| *foreign == message) {
+            return Self::mismatch((*reason).into(), Some((*fix).into()));
         }
         match message.split_once("; ") {
             Some((reason, fix)) => Self::mismatch(reason.into(), Some(fix.into())),
@@ -116,9 +113,13 @@ impl serde::de::Error for DecodeError {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let fix = match nearest(variant, expected.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("write {}", alternatives(expected)),
+        let fix = match (nearest(variant, expected.iter().copied()), expected) {
+            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            // No name of a variant holds these: it is a value that lacks its key.
+            (None, [first, ..]) if variant.contains(['/', '.', ':', ' ']) => {
+                format!("say which it is, as in {{{first}: {variant}}}")
+            }
+            (None, _) => format!("write {}", alternatives(expected)),
         };
         let reason = format!("expected one of {}, found {variant:?}", alternatives(expected));
         Self::mismatch(reason, Some(fix))
@@ -152,10 +153,14 @@ pub(in crate::document) fn unknown_field(field: &str, expected: &[&str]) -> (Str
 }
 
 /// What the standard library says of addresses, and what to write instead.
-const FOREIGN: [(&str, &str); 3] = [
-    ("invalid IP address syntax", "write an IPv4 or IPv6 address, as in 10.0.0.7 or 2001:db8::7"),
-    ("invalid IPv4 address syntax", "write an IPv4 address, as in 192.0.2.7"),
-    ("invalid IPv6 address syntax", "write an IPv6 address, as in 2001:db8::7"),
+const FOREIGN: [(&str, &str, &str); 3] = [
+    (
+        "invalid IP address syntax",
+        "this is no IP address",
+        "write an IPv4 or IPv6 address, as in 10.0.0.7 or 2001:db8::7",
+    ),
+    ("invalid IPv4 address syntax", "this is no IPv4 address", "write it as in 192.0.2.7"),
+    ("invalid IPv6 address syntax", "this is no IPv6 address", "write it as in 2001:db8::7"),
 ];
 
 /// Translates what serde's visitors say they expect.
@@ -168,7 +173,7 @@ fn in_words(expected: &str) -> String {
         "u8" => u64::from(u8::MAX),
         "u16" => u64::from(u16::MAX),
         "u32" => u64::from(u32::MAX),
-        "u64" => u64::MAX,
+        "u64" => return format!("a whole number from {}", u8::from(nonzero)),
         _not_a_number => return expected.into(),
     };
     format!("a whole number from {} to {max}", u8::from(nonzero))
@@ -184,6 +189,15 @@ fn found_in_words(found: &Unexpected<'_>) -> String {
         Unexpected::Seq => "a list".into(),
         Unexpected::Map => "a map".into(),
         Unexpected::Unit | Unexpected::Option => "nothing".into(),
-        other => other.to_string(),
+        Unexpected::Float(_)
+        | Unexpected::Char(_)
+        | Unexpected::Bytes(_)
+        | Unexpected::NewtypeStruct
+        | Unexpected::Enum
+        | Unexpected::UnitVariant
+        | Unexpected::NewtypeVariant
+        | Unexpected::TupleVariant
+        | Unexpected::StructVariant
+        | Unexpected::Other(_) => "something else".into(),
     }
 }

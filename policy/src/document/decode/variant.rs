@@ -16,6 +16,7 @@ pub(super) enum VariantReader<'t> {
 impl<'t> VariantReader<'t> {
     pub(super) fn new(node: &'t Node, variants: &'static [&'static str]) -> Result<Self, DecodeError> {
         let expected = || format!("expected one of {}", alternatives(variants));
+        let one = || Some("write one of them".to_owned());
         match &node.value {
             Value::Text(word) => Ok(Self::Word { word, mark: node.mark }),
             // One of its entries was reported; which one was meant cannot be told any more.
@@ -24,7 +25,7 @@ impl<'t> VariantReader<'t> {
             }
             Value::Map(entries) => match entries.as_slice() {
                 [entry] => Ok(Self::Entry(entry)),
-                [] => Err(DecodeError::mismatch(format!("{}, found an empty map", expected()), None)),
+                [] => Err(DecodeError::mismatch(format!("{}, found an empty map", expected()), one())),
                 [_, second, ..] => {
                     let found: Vec<&str> = entries.iter().take(8).map(|entry| entry.key.as_str()).collect();
                     let reason = format!("{}, found {}", expected(), found.join(" and "));
@@ -36,7 +37,13 @@ impl<'t> VariantReader<'t> {
                 let fix = "give it a value, or leave the field out".to_owned();
                 Err(DecodeError::mismatch(format!("{}, found nothing", expected()), Some(fix)))
             }
-            other => Err(DecodeError::mismatch(format!("{}, found {}", expected(), other.describe()), None)),
+            other @ (Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::List(_)
+            | Value::Pruned) => {
+                Err(DecodeError::mismatch(format!("{}, found {}", expected(), other.describe()), one()))
+            }
         }
     }
 }
@@ -89,15 +96,12 @@ impl<'de> VariantAccess<'de> for Payload<'_> {
 
     fn unit_variant(self) -> Result<(), DecodeError> {
         let Self::Some(entry) = self else { return Ok(()) };
-        match &entry.node.value {
-            Value::Null => Ok(()),
-            Value::Map(entries) if entries.is_empty() => Ok(()),
-            _other => {
-                let fix = format!("write just `{}`", entry.key);
-                let error = DecodeError::mismatch(format!("`{}` takes no value", entry.key), Some(fix));
-                Err(error.within(Step::Key(entry.key.clone()), entry.node.mark))
-            }
+        if entry.node.is_null() || matches!(&entry.node.value, Value::Map(entries) if entries.is_empty()) {
+            return Ok(());
         }
+        let fix = format!("write just `{}`", entry.key);
+        let error = DecodeError::mismatch(format!("`{}` takes no value", entry.key), Some(fix));
+        Err(error.within(Step::Key(entry.key.clone()), entry.node.mark))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, DecodeError> {
