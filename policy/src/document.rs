@@ -27,6 +27,8 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 pub use self::budget::{ALIASES_MAX, BYTES_MAX, DEPTH_MAX, NODES_MAX};
@@ -62,8 +64,32 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Parsed>, Vec<Fault>> {
             break;
         }
     }
+    faults.extend(twice(&found));
     faults.truncate(FAULTS_MAX);
     if faults.is_empty() { Ok(found) } else { Err(faults) }
+}
+
+/// The resources that have the name of one before them: which of the two was meant, nobody can tell.
+fn twice(found: &[Parsed]) -> Vec<Fault> {
+    let mut first = BTreeMap::new();
+    let mut faults = Vec::new();
+    for parsed in found {
+        let place = parsed.places.locate("metadata.name");
+        let key = parsed.resource.key();
+        match first.entry(key.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+            }
+            Entry::Occupied(before) => faults.push(Fault {
+                place,
+                resource: Some(key.to_string()),
+                field: "metadata.name".into(),
+                reason: format!("{key} stands at line {} already", before.get().line),
+                fix: Some("remove one, or give it another name".into()),
+            }),
+        }
+    }
+    faults
 }
 
 /// Reads one resource from its JSON form, as [`to_json`] writes it. `status` is passed over.
@@ -71,7 +97,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Parsed>, Vec<Fault>> {
 /// # Errors
 ///
 /// All its faults, up to [`FAULTS_MAX`]. Their places name no file.
-pub fn from_json(value: serde_json::Value) -> Result<Resource, Vec<Fault>> {
+pub fn from_json(value: &serde_json::Value) -> Result<Resource, Vec<Fault>> {
     let file = Arc::from("");
     let whole = |reason: String, fix: &str| {
         let flaw = fault::Flaw::new(tree::Mark::default(), tree::Path::default(), reason, fix);

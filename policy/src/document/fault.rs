@@ -11,7 +11,7 @@ use super::tree::{Mark, Path};
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Place {
     /// The file, as it was called.
-    pub file: Arc<str>,
+    pub file: String,
     /// Counts from 1; 0 when the value came from no text.
     pub line: u32,
     /// Counts characters from 1; 0 when the value came from no text.
@@ -20,7 +20,7 @@ pub struct Place {
 
 impl Place {
     pub(super) fn new(file: &Arc<str>, mark: Mark) -> Self {
-        Self { file: Arc::clone(file), line: mark.line, column: mark.column }
+        Self { file: file.to_string(), line: mark.line, column: mark.column }
     }
 }
 

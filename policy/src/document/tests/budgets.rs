@@ -55,7 +55,7 @@ fn deep_nesting_is_refused() {
     for _ in 0..100 {
         value = serde_json::json!([value]);
     }
-    let faults = super::super::from_json(value).unwrap_err();
+    let faults = super::super::from_json(&value).unwrap_err();
     assert_eq!(faults[0].to_string(), "the value is nested deeper than 64 levels; write less");
 }
 

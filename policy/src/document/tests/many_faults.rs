@@ -107,7 +107,7 @@ fn faults_from_json_name_fields_without_places() {
         "spec": {"nameservers": [{"name": "ns.example.com", "address": []}], "ttl": 60},
     });
     let lines: Vec<String> =
-        super::super::from_json(value).unwrap_err().iter().map(ToString::to_string).collect();
+        super::super::from_json(&value).unwrap_err().iter().map(ToString::to_string).collect();
     assert_eq!(
         lines,
         [
@@ -127,4 +127,16 @@ fn a_secret_is_not_shown_when_it_is_refused() {
             assert!(!line.contains("hunter2") && !line.contains("4711"), "{line}");
         }
     }
+}
+
+#[test]
+fn a_resource_that_stands_in_a_text_twice_is_refused() {
+    let issuer =
+        "apiVersion: causeway.dev/v1\nkind: Issuer\nmetadata: {name: a}\nspec: {privateCa: {}}\n---\n";
+    assert_eq!(
+        lines(&issuer.repeat(2)),
+        [
+            "app.yaml:8:18: metadata.name: Issuer default/a stands at line 3 already; remove one, or give it another name"
+        ]
+    );
 }

@@ -214,9 +214,9 @@ fn scraps() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn what_is_written_as_json_is_read_back_the_same(value in resource()) {
-        let resource = from_json(value).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        let resource = from_json(&value).unwrap_or_else(|faults| panic!("{faults:#?}"));
         let written = to_json(&resource);
-        prop_assert_eq!(&from_json(written.clone()).unwrap(), &resource);
+        prop_assert_eq!(&from_json(&written).unwrap(), &resource);
         // JSON is read as YAML too, in both of its layouts.
         for text in [written.to_string(), serde_json::to_string_pretty(&written).unwrap()] {
             let parsed = parse("a.json", &text).unwrap_or_else(|faults| panic!("{faults:#?}\n{text}"));
