@@ -59,3 +59,18 @@ impl Clock for ManualClock {
         self.start.1 + self.elapsed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_both_times_by_what_it_is_told_and_no_more() {
+        let clock = ManualClock::starting_at(SystemTime::UNIX_EPOCH);
+        let start = clock.monotonic();
+        assert_eq!(clock.now(), SystemTime::UNIX_EPOCH);
+        clock.advance(Duration::from_secs(90));
+        assert_eq!(clock.now(), SystemTime::UNIX_EPOCH + Duration::from_secs(90));
+        assert_eq!(clock.monotonic(), start + Duration::from_secs(90));
+    }
+}

@@ -2,15 +2,21 @@
 
 mod domain;
 mod duration;
+mod email;
 mod host_name;
 mod http_name;
+mod http_uri;
 mod name;
 mod reference;
+#[cfg(test)]
+mod tests;
 
 pub use domain::{Domain, InvalidDomain};
 pub use duration::{InvalidSpan, Span};
+pub use email::{Email, InvalidEmail};
 pub use host_name::{HostName, InvalidHostName};
 pub use http_name::{HeaderName, InvalidHttpName, MethodName};
+pub use http_uri::{HttpUri, InvalidHttpUri};
 pub use name::{InvalidName, Name};
 pub use reference::{Kind, ResourceKey};
 
@@ -25,8 +31,19 @@ macro_rules! checked_text {
         }
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                struct Reader;
+                impl serde::de::Visitor<'_> for Reader {
+                    type Value = $type;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("text: ")?;
+                        f.write_str($about)
+                    }
+                    // Parsing here, and not after, lets a deserializer learn whether a text would do.
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Reader)
             }
         }
         impl serde::Serialize for $type {

@@ -11,6 +11,9 @@ pub mod secret;
 pub mod secure_ingress;
 pub mod zone;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

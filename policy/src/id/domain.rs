@@ -18,7 +18,7 @@ pub enum Domain {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidDomain {
     /// A star anywhere but as the whole first label.
-    #[error("'*' may stand only as the whole first part, as in *.example.com")]
+    #[error("'*' stands only as the whole first part of a name; write it as in *.example.com")]
     Star,
     /// The rest is no host name.
     #[error(transparent)]

@@ -14,7 +14,7 @@ pub struct Span(Duration);
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidSpan {
     /// No number with a known unit.
-    #[error("write a whole number and a unit, as in 250ms, 60s, 5m, 12h or 30d")]
+    #[error("this is no span of time; write a whole number and a unit, as in 250ms, 60s, 5m, 12h or 30d")]
     Form,
     /// Zero, or more than ten years.
     #[error("a span lies between 1ms and 3650d")]

@@ -38,13 +38,13 @@ pub enum InvalidHostName {
         found: char,
     },
     /// A label begins or ends with a hyphen.
-    #[error("the part {label:?} begins or ends with '-'")]
+    #[error("the part {label:?} begins or ends with '-'; remove it")]
     Hyphen {
         /// The label.
         label: String,
     },
     /// The text is an IP address.
-    #[error("{0} is an address, not a host name")]
+    #[error("{0} is an address, not a host name; write a name")]
     Address(std::net::IpAddr),
 }
 

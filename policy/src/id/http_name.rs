@@ -13,13 +13,13 @@ pub enum InvalidHttpName {
     #[error("an HTTP method or field name has 1 to 64 bytes")]
     Length,
     /// A character outside RFC 9110's `tchar`.
-    #[error("{0:?} cannot stand in an HTTP method or field name")]
+    #[error("{0:?} cannot stand in an HTTP method or field name; remove it")]
     Character(char),
     /// A method that is not written in capitals.
-    #[error("methods are case-sensitive: write {0}")]
+    #[error("methods are case-sensitive; write {0}")]
     Case(String),
     /// A method that the data path never forwards.
-    #[error("{0} is never forwarded")]
+    #[error("{0} is never forwarded; remove it")]
     Refused(String),
 }
 

@@ -1,5 +1,7 @@
 //! `Application`: kept beside the app's code by its developers. What it is, where it runs, what it exposes.
 
+mod form;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -35,13 +37,11 @@ pub struct Application {
 
 /// Where endpoints come from.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(from = "form::EndpointSource", untagged)]
 pub enum EndpointSource {
     /// One IP address, on the ports of `ports`.
-    #[serde(untagged)]
     Address(AddressEndpoint),
     /// A name that is looked up again as its answers age.
-    #[serde(untagged)]
     Dns(DnsEndpoint),
 }
 
@@ -148,16 +148,18 @@ pub struct PathText(std::sync::Arc<str>);
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidPath {
     /// It does not begin with a slash.
-    #[error("a path begins with '/'")]
+    #[error("a path begins with '/'; put one in front")]
     Relative,
     /// More than 1024 bytes.
-    #[error("a path has at most 1024 bytes")]
+    #[error("a path has at most 1024 bytes; shorten it")]
     TooLong,
     /// A character that a canonical path does not hold.
-    #[error("{0:?} cannot stand in a path here; requests with it are refused before routing")]
+    #[error("{0:?} cannot stand in a path, since requests with it are refused before routing; remove it")]
     Character(char),
     /// `//`, `/./` or `/../`.
-    #[error("the segment {0:?} cannot be matched: empty and dot segments are refused before routing")]
+    #[error(
+        "the segment {0:?} cannot be matched, since requests with it are refused before routing; remove it"
+    )]
     Segment(String),
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::Name;
+use crate::id::{Email, HttpUri, Name};
 
 /// Exactly one of these.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -20,10 +20,10 @@ pub enum Issuer {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Acme {
     /// Told to the CA for expiry notices.
-    pub email: String,
+    pub email: Email,
     /// The directory address; Let's Encrypt when left out.
     #[serde(default = "lets_encrypt")]
-    pub server: String,
+    pub server: HttpUri,
     /// How control of a name is proven. When left out: by DNS where every name lies in a zone of ours, which needs no
     /// name to be answered before its certificate is there; otherwise by HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,6 +63,6 @@ pub struct ExternalAccount {
 #[serde(deny_unknown_fields)]
 pub struct PrivateCa {}
 
-fn lets_encrypt() -> String {
-    "https://acme-v02.api.letsencrypt.org/directory".into()
+fn lets_encrypt() -> HttpUri {
+    "https://acme-v02.api.letsencrypt.org/directory".parse().expect("a literal that is an https address")
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Domain, Name, Span};
+use crate::id::{Domain, HttpUri, Name, Span};
 
 /// A public entry for the apps of some namespaces.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -82,7 +82,7 @@ pub struct JwtIssuer {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub enum Jwks {
     /// Fetched from this https (or, to a loopback address, http) address and kept fresh.
-    Uri(String),
+    Uri(HttpUri),
     /// Written here, as JSON text.
     Inline(String),
 }

@@ -1,11 +1,13 @@
 //! `Zone`: a DNS zone that this gateway answers for.
 
+mod form;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{HostName, Span};
+use crate::id::{Email, HostName, Span};
 
 /// A zone. Its origin is `origin`, or the resource's name.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -18,7 +20,7 @@ pub struct Zone {
     pub nameservers: Vec<NameServer>,
     /// Who runs it, as an e-mail address; `hostmaster@` the origin when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contact: Option<String>,
+    pub contact: Option<Email>,
     /// Where exposed names point; the gateway's public addresses when left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
@@ -46,7 +48,7 @@ pub struct NameServer {
 
 /// One record set: a name, one type, its values.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(try_from = "form::Record")]
 pub struct Record {
     /// Relative to the origin: `www`, `@` for the apex, `*` or `*.shop` for a wildcard.
     pub name: RelativeName,
@@ -94,7 +96,7 @@ pub struct RelativeName(std::sync::Arc<str>);
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidRelativeName {
     /// It ends with a dot.
-    #[error("names of records are relative to the zone: leave out the origin and the last dot, or write @")]
+    #[error("names of records are relative to the zone; leave out the origin and the last dot, or write @")]
     Absolute,
     /// No host name.
     #[error(transparent)]

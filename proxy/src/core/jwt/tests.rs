@@ -101,7 +101,7 @@ fn provider() -> JwtProvider {
         name: "corp".parse().unwrap(),
         issuer: "https://issuer.example".into(),
         audiences: vec!["shop".into(), "desk".into()],
-        jwks: Jwks::Uri("https://issuer.example/jwks".into()),
+        jwks: Jwks::Uri("https://issuer.example/jwks".parse().unwrap()),
         algorithms: vec![ES256, EdDSA, PS256, RS256],
     }
 }
