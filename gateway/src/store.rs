@@ -66,6 +66,8 @@ pub struct Entry {
     pub value: Vec<u8>,
     /// The commit.
     pub revision: Revision,
+    /// Whether it is sealed at rest.
+    pub secrecy: Secrecy,
 }
 
 /// The value may be a secret.
@@ -121,7 +123,7 @@ pub enum Expect {
     Revision(Revision),
 }
 
-/// Why a commit did not happen. Nothing of it was written.
+/// Why a commit was not acknowledged. Nothing of it was written, unless said.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// Somebody wrote in between.
@@ -132,7 +134,18 @@ pub enum CommitError {
         /// The commit that wrote what is there now.
         stored: Option<Revision>,
     },
-    /// The disk takes no more, or does not confirm.
+    /// The disk takes no more. Reading goes on, and writing too once there is room.
+    #[error("the disk of the store is full: {free_bytes} bytes are free, {needed_bytes} are needed")]
+    Full {
+        /// What is free.
+        free_bytes: u64,
+        /// What would be enough.
+        needed_bytes: u64,
+    },
+    /// The disk did not confirm: the commit is there after a restart, or it is not.
+    #[error("the disk did not confirm the write; the store takes no more until causeway is started again")]
+    Unconfirmed(#[source] StoreError),
+    /// It was not tried.
     #[error("the store cannot be written")]
     Write(#[source] StoreError),
 }
@@ -158,6 +171,12 @@ pub enum StoreError {
     /// The cryptographic library refused.
     #[error("sealing failed")]
     Seal,
+    /// The disk cannot be asked.
+    #[error("the disk of the store cannot be asked for its room")]
+    Disk(#[source] std::io::Error),
+    /// An earlier write was not confirmed.
+    #[error("an earlier write was not confirmed by the disk; start causeway again")]
+    Broken,
 }
 
 /// A lease that was asked for.

@@ -1,5 +1,8 @@
 //! Invariant 5: kill -9 at any moment loses no acknowledged write, and the store opens again.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -26,6 +29,10 @@ fn child_that_writes() {
     runtime.block_on(async {
         let store = Embedded::open(Path::new(&folder), key()).unwrap();
         let mut out = std::io::stdout().lock();
+        // Said before anything is written: the next writes would cover up what is missing.
+        let (entries, opened) = store.list("entries/").await.unwrap();
+        let found: Vec<String> = entries.iter().map(|(key, entry)| found(key, &entry.value)).collect();
+        writeln!(out, "opened {} {}", opened.0, found.join(",")).unwrap();
         let first = store.watch().borrow().0;
         for round in first.. {
             let name = Key::new(format!("entries/{}", round % 50)).unwrap();
@@ -41,12 +48,38 @@ fn child_that_writes() {
     });
 }
 
+/// An entry's number, and the round that wrote it.
+fn found(key: &Key, value: &[u8]) -> String {
+    let entry = key.as_str().trim_start_matches("entries/");
+    let text = std::str::from_utf8(value).unwrap();
+    format!("{entry}={}", text.split(':').next().unwrap())
+}
+
+/// Holds what a child found at opening against all that was acknowledged before.
+fn check_opened(line: &str, revision: u64, written: &BTreeMap<u64, u64>) -> Result<(), String> {
+    let mut words = line.split_whitespace().skip_while(|word| *word != "opened").skip(1);
+    let opened: u64 = words.next().unwrap().parse().unwrap();
+    if opened < revision {
+        return Err(format!("revision {revision} was acknowledged, {opened} was found"));
+    }
+    let pairs = words.next().unwrap_or_default().split(',').filter_map(|pair| pair.split_once('='));
+    let found: BTreeMap<u64, u64> =
+        pairs.map(|(entry, round)| (entry.parse().unwrap(), round.parse().unwrap())).collect();
+    for (entry, round) in written {
+        if found.get(entry).is_none_or(|found| found < round) {
+            return Err(format!("entry {entry} is {:?}, {round} was acknowledged", found.get(entry)));
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn no_acknowledged_write_is_lost_to_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let seed = u64::from(std::process::id());
     let mut bits = seed;
-    let (mut revision, mut written) = (0, std::collections::BTreeMap::new());
+    println!("seed {seed}");
+    let (mut revision, mut written) = (0, BTreeMap::new());
     for round in 0..KILLS {
         bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let lines = 1 + (bits >> 33) % 12;
@@ -58,6 +91,14 @@ fn no_acknowledged_write_is_lost_to_kill_9() {
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        let opened = out
+            .by_ref()
+            .map_while(Result::ok)
+            .find(|line| line.contains("opened "))
+            .unwrap_or_else(|| panic!("seed {seed}, round {round}: the store did not open"));
+        if let Err(lost) = check_opened(&opened, revision, &written) {
+            panic!("seed {seed}, round {round}: {lost}");
+        }
         let mut note = |line: String| {
             let mut words = line.split_whitespace().skip_while(|word| *word != "acknowledged").skip(1);
             let (Some(at), Some(value)) = (words.next(), words.next()) else { return false };

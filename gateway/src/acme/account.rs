@@ -61,7 +61,8 @@ impl Accounts {
         let wanted =
             NewAccount { contact: &[&contact], terms_of_service_agreed: true, only_return_existing: false };
         let builder = Account::builder_with_http(Box::new(client()?));
-        let (account, credentials) = builder.create(&wanted, acme.server.to_string(), external.as_ref()).await?;
+        let (account, credentials) =
+            builder.create(&wanted, acme.server.to_string(), external.as_ref()).await?;
         let bytes = serde_json::to_vec(&credentials).map_err(instant_acme::Error::Json)?;
         let value = Some(Value { bytes, secrecy: Secrecy::Sealed });
         self.store.commit(vec![Change { key, expect: Expect::Any, value }]).await?;

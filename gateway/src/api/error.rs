@@ -61,9 +61,9 @@ impl ApiError {
             Self::Faults(_) | Self::Malformed(_) | Self::Archive(ArchiveError::Malformed { .. }) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Archive(ArchiveError::Passphrase { .. } | ArchiveError::Newer(_)) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Archive(
+                ArchiveError::Passphrase { .. } | ArchiveError::Newer(_) | ArchiveError::Twice { .. },
+            ) => StatusCode::BAD_REQUEST,
             Self::Apply(
                 ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. } | ApplyError::Twice(_),
             ) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -72,7 +72,9 @@ impl ApiError {
                 | ApplyError::Owned { .. }
                 | ApplyError::Store(CommitError::Conflict { .. }),
             ) => StatusCode::CONFLICT,
-            Self::Apply(ApplyError::Store(CommitError::Write(_)))
+            Self::Apply(ApplyError::Store(
+                CommitError::Write(_) | CommitError::Unconfirmed(_) | CommitError::Full { .. },
+            ))
             | Self::Archive(ArchiveError::Store(_) | ArchiveError::Commit(_))
             | Self::Load(_) => StatusCode::SERVICE_UNAVAILABLE,
         }

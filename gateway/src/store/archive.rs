@@ -3,6 +3,8 @@
 //! One line of JSON an entry, after a header and before a checksum. Secrets are sealed under a key derived from a
 //! passphrase, so that the file can be kept anywhere and read by another gateway.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::pbkdf2::{self, PBKDF2_HMAC_SHA256};
 use base64::Engine as _;
@@ -14,6 +16,7 @@ use super::{Change, CommitError, Expect, Key, Revision, Secrecy, Store, StoreErr
 
 /// The first line.
 #[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 struct Header {
     causeway: String,
     version: u32,
@@ -21,6 +24,7 @@ struct Header {
 }
 
 #[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 struct Line {
     key: String,
     sealed: bool,
@@ -28,10 +32,13 @@ struct Line {
 }
 
 #[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 struct Trailer {
     sha256: String,
 }
 
+/// What the file says it is.
+const ARCHIVE: &str = "archive";
 /// The form of the file.
 const VERSION: u32 = 1;
 /// OWASP's figure for PBKDF2-HMAC-SHA256.
@@ -64,6 +71,14 @@ pub enum ArchiveError {
         /// Which line, from 1.
         line: usize,
     },
+    /// The same key is there twice.
+    #[error("line {line}: {key} is in the archive already")]
+    Twice {
+        /// Which line, from 1.
+        line: usize,
+        /// Which key.
+        key: Key,
+    },
     /// It was made by a later version.
     #[error("the archive has version {0}, and this program reads up to {VERSION}; use a newer causeway")]
     Newer(u32),
@@ -76,14 +91,18 @@ pub enum ArchiveError {
 pub async fn export(store: &dyn Store, passphrase: &str, salt: [u8; 16]) -> Result<String, ArchiveError> {
     let key = derive(passphrase, &salt);
     let mut out = String::new();
-    let header = Header { causeway: "archive".into(), version: VERSION, salt: STANDARD.encode(salt) };
+    let header = Header { causeway: ARCHIVE.into(), version: VERSION, salt: STANDARD.encode(salt) };
     push(&mut out, &header);
     let (entries, _) = store.list("").await?;
     for (name, entry) in entries.into_iter().filter(|(name, _)| !name.as_str().starts_with(LEASES)) {
         let sealed = key.seal(name.as_str(), &entry.value)?;
         push(
             &mut out,
-            &Line { key: name.to_string(), sealed: is_secret(&name), value: STANDARD.encode(sealed) },
+            &Line {
+                key: name.to_string(),
+                sealed: entry.secrecy == Secrecy::Sealed,
+                value: STANDARD.encode(sealed),
+            },
         );
     }
     let sha256 = checksum(&out);
@@ -101,11 +120,14 @@ pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<R
         return Err(malformed(1, "the archive is too large"));
     }
     let lines: Vec<&str> = text.lines().collect();
-    let (Some(header), Some(trailer)) = (lines.first(), lines.last()) else {
-        return Err(malformed(1, "the archive is empty"));
+    let [header, entries @ .., trailer] = lines.as_slice() else {
+        return Err(malformed(1, "the archive is empty, or cut off after its first line"));
     };
     let header: Header =
         serde_json::from_str(header).map_err(|_| malformed(1, "this is no archive of causeway"))?;
+    if header.causeway != ARCHIVE {
+        return Err(malformed(1, "this is no archive of causeway"));
+    }
     if header.version > VERSION {
         return Err(ArchiveError::Newer(header.version));
     }
@@ -119,21 +141,29 @@ pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<R
     let salt = STANDARD.decode(&header.salt).map_err(|_| malformed(1, "the salt is malformed"))?;
     let key = derive(passphrase, &salt);
     let mut changes = Vec::with_capacity(end);
-    for (index, line) in lines[1..end - 1].iter().enumerate() {
+    let mut seen = BTreeSet::new();
+    for (index, line) in entries.iter().enumerate() {
         let number = index + 2;
         let line: Line =
             serde_json::from_str(line).map_err(|_| malformed(number, "the line is malformed"))?;
         let name = Key::new(line.key).map_err(|_| malformed(number, "the key is malformed"))?;
+        if name.as_str().starts_with(LEASES) {
+            return Err(malformed(number, "a lease belongs to a running gateway, not to an archive"));
+        }
+        if !seen.insert(name.clone()) {
+            return Err(ArchiveError::Twice { line: number, key: name });
+        }
         let sealed = STANDARD.decode(&line.value).map_err(|_| malformed(number, "the value is malformed"))?;
         let bytes =
             key.open(name.as_str(), &sealed).map_err(|_| ArchiveError::Passphrase { line: number })?;
-        let secrecy = if line.sealed { Secrecy::Sealed } else { Secrecy::Plain };
+        // The mark is not under the passphrase: it may add to what is sealed, never take away.
+        let secrecy = if line.sealed || is_secret(&name) { Secrecy::Sealed } else { Secrecy::Plain };
         changes.push(Change { key: name, expect: Expect::Any, value: Some(Value { bytes, secrecy }) });
     }
     Ok(store.commit(changes).await?)
 }
 
-/// Which entries are sealed at rest.
+/// Which entries are sealed at rest, whatever a file says.
 fn is_secret(key: &Key) -> bool {
     key.as_str().starts_with("resources/Secret/") || key.as_str().starts_with("acme/")
 }
@@ -154,3 +184,6 @@ fn derive(passphrase: &str, salt: &[u8]) -> SealKey {
     pbkdf2::derive(PBKDF2_HMAC_SHA256, ITERATIONS, salt, passphrase.as_bytes(), &mut key);
     SealKey::from_bytes(key)
 }
+
+#[cfg(test)]
+mod tests;

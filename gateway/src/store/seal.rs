@@ -92,29 +92,49 @@ impl SealKey {
     /// When others can read it, or it is not 32 bytes.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
         let failed = |source| KeyError::File { path: path.into(), source };
-        if !path.exists() {
-            let mut bytes = [0; 32];
-            SystemRandom::new().fill(&mut bytes).map_err(|_unspecified| KeyError::Random)?;
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .map_err(failed)?;
-            file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-            return Ok(Self(bytes));
-        }
-        let mode = std::fs::metadata(path).map_err(failed)?.mode();
-        if mode & 0o077 != 0 {
+        let file = match std::fs::File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Self::make(path),
+            Err(source) => return Err(failed(source)),
+        };
+        // Asked of the file that is read, not of whatever has its name by then.
+        if file.metadata().map_err(failed)?.mode() & 0o077 != 0 {
             return Err(KeyError::Open { path: path.into() });
         }
-        Self::read(path)
+        Self::read_from(path, file)
+    }
+
+    /// Makes a key whose file is there whole and for good, or not at all: a crash may not leave half a key, and what
+    /// is sealed with a key may not outlive it.
+    fn make(path: &Path) -> Result<Self, KeyError> {
+        let failed = |source| KeyError::File { path: path.into(), source };
+        let mut bytes = [0; 32];
+        SystemRandom::new().fill(&mut bytes).map_err(|_unspecified| KeyError::Random)?;
+        let key = Self(bytes);
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.new", std::process::id()));
+        let unfinished = PathBuf::from(name);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(failed)?;
+        file.write_all(&key.0).and_then(|()| file.sync_all()).map_err(failed)?;
+        // Unlike a rename, a link never replaces a key that somebody made in the meantime.
+        std::fs::hard_link(&unfinished, path).map_err(failed)?;
+        std::fs::remove_file(&unfinished).map_err(failed)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = std::fs::File::open(folder.unwrap_or_else(|| Path::new(".")));
+        folder.and_then(|folder| folder.sync_all()).map_err(failed)?;
+        Ok(key)
     }
 
     fn read(path: &Path) -> Result<Self, KeyError> {
         let failed = |source| KeyError::File { path: path.into(), source };
+        Self::read_from(path, std::fs::File::open(path).map_err(failed)?)
+    }
+
+    fn read_from(path: &Path, file: std::fs::File) -> Result<Self, KeyError> {
+        let failed = |source| KeyError::File { path: path.into(), source };
         let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).map_err(failed)?;
         file.take(64).read_to_end(&mut bytes).map_err(failed)?;
         let len_bytes = bytes.len();
         let key = bytes.try_into().map_err(|_other| KeyError::Length { path: path.into(), len_bytes })?;
@@ -200,6 +220,16 @@ mod tests {
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
         let refused = SealKey::from_file(&path).unwrap_err().to_string();
         assert!(refused.contains("chmod 600"), "{refused}");
+    }
+
+    #[test]
+    fn a_made_key_is_for_its_owner_alone_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let made = SealKey::from_file(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read(&path).unwrap(), made.0);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
