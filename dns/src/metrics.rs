@@ -21,8 +21,10 @@ pub(crate) struct Metrics {
 }
 
 const TRANSPORTS: [&str; 2] = ["udp", "tcp"];
-const TYPES: [&str; 13] =
-    ["none", "A", "AAAA", "ANY", "CAA", "CNAME", "DS", "HTTPS", "MX", "NS", "SOA", "TXT", "other"];
+const TYPES: [&str; 15] = [
+    "none", "A", "AAAA", "ANY", "AXFR", "CAA", "CNAME", "DS", "HTTPS", "IXFR", "MX", "NS", "SOA", "TXT",
+    "other",
+];
 const CODES: [&str; 8] =
     ["NOERROR", "FORMERR", "NXDOMAIN", "NOTIMP", "REFUSED", "NOTAUTH", "BADVERS", "other"];
 
@@ -79,15 +81,17 @@ const fn type_index(kind: Option<RecordType>) -> usize {
         Some(RecordType::A) => 1,
         Some(RecordType::AAAA) => 2,
         Some(RecordType::ANY) => 3,
-        Some(RecordType::CAA) => 4,
-        Some(RecordType::CNAME) => 5,
-        Some(RecordType::DS) => 6,
-        Some(RecordType::HTTPS) => 7,
-        Some(RecordType::MX) => 8,
-        Some(RecordType::NS) => 9,
-        Some(RecordType::SOA) => 10,
-        Some(RecordType::TXT) => 11,
-        Some(_) => 12,
+        Some(RecordType::AXFR) => 4,
+        Some(RecordType::CAA) => 5,
+        Some(RecordType::CNAME) => 6,
+        Some(RecordType::DS) => 7,
+        Some(RecordType::HTTPS) => 8,
+        Some(RecordType::IXFR) => 9,
+        Some(RecordType::MX) => 10,
+        Some(RecordType::NS) => 11,
+        Some(RecordType::SOA) => 12,
+        Some(RecordType::TXT) => 13,
+        Some(_) => 14,
     }
 }
 
