@@ -25,6 +25,7 @@ const TYPES: [&str; 15] = [
     "none", "A", "AAAA", "ANY", "AXFR", "CAA", "CNAME", "DS", "HTTPS", "IXFR", "MX", "NS", "SOA", "TXT",
     "other",
 ];
+/// The last stands for all others.
 const CODES: [&str; 8] =
     ["NOERROR", "FORMERR", "NXDOMAIN", "NOTIMP", "REFUSED", "NOTAUTH", "BADVERS", "other"];
 
@@ -95,17 +96,17 @@ const fn type_index(kind: Option<RecordType>) -> usize {
     }
 }
 
-const fn code_index(code: ResponseCode) -> usize {
-    match code {
-        ResponseCode::NoError => 0,
-        ResponseCode::FormErr => 1,
-        ResponseCode::NXDomain => 2,
-        ResponseCode::NotImp => 3,
-        ResponseCode::Refused => 4,
-        ResponseCode::NotAuth => 5,
-        ResponseCode::BADVERS => 6,
-        _ => 7,
-    }
+fn code_index(code: ResponseCode) -> usize {
+    let known = [
+        ResponseCode::NoError,
+        ResponseCode::FormErr,
+        ResponseCode::NXDomain,
+        ResponseCode::NotImp,
+        ResponseCode::Refused,
+        ResponseCode::NotAuth,
+        ResponseCode::BADVERS,
+    ];
+    known.iter().position(|known| *known == code).unwrap_or(CODES.len() - 1)
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 //!
 //! One pure function of zones, challenges and a question. The server calls it for each message.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "only these kinds of record lead to further ones")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::rdata::CNAME;
 use hickory_proto::rr::{LowerName, Name, RData, Record, RecordType};
 
 use super::zone::{Zone, txt};
@@ -163,11 +162,9 @@ impl Resolution<'_> {
     }
 
     fn follow(&self, alias: &[Record]) -> Step {
-        let target = alias.iter().find_map(|record| match &record.data {
-            RData::CNAME(target) => Some(&target.0),
-            _ => None,
-        });
-        let Some(target) = target else { return Step::Elsewhere };
+        let Some(RData::CNAME(CNAME(target))) = alias.first().map(|record| &record.data) else {
+            return Step::Elsewhere;
+        };
         let lower = LowerName::new(target);
         // What lies in no zone or in another one is the resolver's to ask for.
         match zone_of(self.zones, &lower) {
@@ -205,13 +202,18 @@ impl Resolution<'_> {
     }
 
     fn add_addresses(&mut self) {
-        let targets = self.answer.answers.iter().filter_map(|record| match &record.data {
-            RData::NS(server) => Some(&server.0),
-            RData::MX(exchange) => Some(&exchange.exchange),
-            _ => None,
-        });
+        let targets = self.answer.answers.iter().filter_map(target);
         self.answer.additionals = targets.flat_map(|target| addresses(self.zone, target)).collect();
     }
+}
+
+/// The name whose address is asked for next, by the types that say where a service is.
+fn target(record: &Record) -> Option<&Name> {
+    if let RData::NS(server) = &record.data {
+        return Some(&server.0);
+    }
+    let RData::MX(exchanger) = &record.data else { return None };
+    Some(&exchanger.exchange)
 }
 
 /// Names in canonical order have those below them next (RFC 4034 §6.1).
