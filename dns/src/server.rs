@@ -1,4 +1,7 @@
-//! Sockets, through hickory's server.
+//! Sockets: where questions come in and answers go out.
+
+mod tcp;
+mod udp;
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,16 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::task::JoinSet;
 
-use crate::handler::Handler;
 use crate::zones::Zones;
 
-/// A TCP client that is silent this long makes room for others (RFC 7766 §6.2.3).
-const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Answers that wait on one TCP connection.
-const TCP_ANSWERS_WAITING_MAX: usize = 32;
 /// Tries to find a port that is free for UDP and TCP alike.
 const PORT_TRIES_MAX: usize = 32;
+/// After a socket fails, out of file descriptors for one: trying again at once would only burn the processor.
+const AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// Why DNS is not served.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +27,11 @@ pub struct ServeError {
     source: io::Error,
 }
 
-/// A running server.
+/// A running server. Ends when dropped.
+#[derive(Debug)]
 pub struct Server {
-    server: hickory_server::Server<Handler>,
     addresses: Vec<SocketAddr>,
+    tasks: JoinSet<()>,
 }
 
 /// Answers from `zones` at each address, over UDP and TCP. Port 0 takes one that is free for both.
@@ -37,15 +39,15 @@ pub struct Server {
 /// # Errors
 /// When an address cannot be bound.
 pub async fn serve(addresses: &[SocketAddr], zones: Arc<Zones>) -> Result<Server, ServeError> {
-    let mut server = hickory_server::Server::new(Handler(zones));
-    let mut bound = Vec::with_capacity(addresses.len());
+    let mut server = Server { addresses: Vec::new(), tasks: JoinSet::new() };
     for address in addresses.iter().copied() {
-        let (udp, tcp) = bind(address).await.map_err(|source| ServeError { address, source })?;
-        bound.push(udp.local_addr().map_err(|source| ServeError { address, source })?);
-        server.register_socket(udp);
-        server.register_listener(tcp, TCP_IDLE_TIMEOUT, TCP_ANSWERS_WAITING_MAX);
+        let failed = |source| ServeError { address, source };
+        let (udp, tcp) = bind(address).await.map_err(failed)?;
+        server.addresses.push(udp.local_addr().map_err(failed)?);
+        server.tasks.spawn(udp::run(udp, Arc::clone(&zones)));
+        server.tasks.spawn(tcp::run(tcp, Arc::clone(&zones)));
     }
-    Ok(Server { server, addresses: bound })
+    Ok(server)
 }
 
 async fn bind(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
@@ -68,10 +70,8 @@ impl Server {
         &self.addresses
     }
 
-    /// Ends.
+    /// Ends. Clients that wait for an answer over TCP ask elsewhere.
     pub async fn shutdown(mut self) {
-        if let Err(error) = self.server.shutdown_gracefully().await {
-            tracing::debug!(%error, "DNS server ended");
-        }
+        self.tasks.shutdown().await;
     }
 }

@@ -1,15 +1,15 @@
 //! The zones in force.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
-use hickory_proto::rr::LowerName;
+use arc_swap::{ArcSwap, Guard};
 use policy::id::HostName;
 use policy::snapshot::ZoneView;
 use prometheus::proto::MetricFamily;
 
 use crate::challenge::Challenges;
+use crate::core::answer::ZoneTable;
 use crate::core::serial;
 use crate::core::zone::Zone;
 use crate::metrics::Metrics;
@@ -17,12 +17,19 @@ use crate::metrics::Metrics;
 /// The zones in force, swapped whole; and the answers to challenges beside them.
 #[derive(Debug)]
 pub struct Zones {
-    tables: ArcSwap<BTreeMap<LowerName, Zone>>,
+    table: ArcSwap<ZoneTable>,
     challenges: Challenges,
-    /// What was published last, by origin.
-    published: Mutex<BTreeMap<HostName, (ZoneView, u32)>>,
+    published: Mutex<Published>,
     first_serial: u32,
     pub(crate) metrics: Metrics,
+}
+
+/// What was published last. Only [`Zones::publish`] reads it: answers take no lock.
+#[derive(Debug, Default)]
+struct Published {
+    zones: BTreeMap<HostName, (ZoneView, Option<Arc<Zone>>)>,
+    /// Also of zones that are gone: one that comes back must not count from the start again.
+    serials: BTreeMap<HostName, u32>,
 }
 
 impl Zones {
@@ -30,7 +37,7 @@ impl Zones {
     #[must_use]
     pub fn with_serial(first_serial: u32) -> Self {
         Self {
-            tables: ArcSwap::default(),
+            table: ArcSwap::default(),
             challenges: Challenges::default(),
             published: Mutex::default(),
             first_serial,
@@ -38,27 +45,27 @@ impl Zones {
         }
     }
 
-    /// Answers from `views` from now on. The serial of a zone rises if it changed.
+    /// Answers from `views` from now on. The serial of a zone rises if it changed, and only those are built anew.
     pub fn publish(&self, views: &BTreeMap<HostName, ZoneView>) {
         let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        if views.len() == published.len()
-            && views.iter().all(|(o, v)| published.get(o).is_some_and(|p| p.0 == *v))
-        {
-            return;
-        }
-        let mut next = BTreeMap::new();
+        let mut changed = published.zones.len() != views.len();
+        let mut zones = BTreeMap::new();
         for (origin, view) in views {
-            let serial = match published.get(origin) {
-                Some((before, serial)) if before == view => *serial,
-                Some((_, serial)) => serial::next(*serial),
-                None => self.first_serial,
-            };
-            next.insert(origin.clone(), (view.clone(), serial));
+            let kept = published.zones.remove(origin).filter(|(before, _)| before == view);
+            let zone = kept.unwrap_or_else(|| {
+                changed = true;
+                let last = published.serials.get(origin);
+                let serial = last.map_or(self.first_serial, |last| serial::next(*last));
+                published.serials.insert(origin.clone(), serial);
+                (view.clone(), Zone::new(view, serial).map(Arc::new))
+            });
+            zones.insert(origin.clone(), zone);
         }
-        let tables = next.values().filter_map(|(view, serial)| Zone::new(view, *serial));
-        let tables = tables.map(|zone| (zone.origin().clone(), zone)).collect();
-        self.tables.store(std::sync::Arc::new(tables));
-        *published = next;
+        published.zones = zones;
+        if changed {
+            let zones = published.zones.values().filter_map(|(_, zone)| zone.clone());
+            self.table.store(Arc::new(zones.map(|zone| (zone.origin().clone(), zone)).collect()));
+        }
     }
 
     /// The answers to DNS-01 challenges.
@@ -73,7 +80,10 @@ impl Zones {
         self.metrics.gather()
     }
 
-    pub(crate) fn load(&self) -> arc_swap::Guard<std::sync::Arc<BTreeMap<LowerName, Zone>>> {
-        self.tables.load()
+    pub(crate) fn load(&self) -> Guard<Arc<ZoneTable>> {
+        self.table.load()
     }
 }
+
+#[cfg(test)]
+mod tests;

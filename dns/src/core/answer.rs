@@ -1,14 +1,15 @@
 //! What is said to a question (RFC 1034 §4.3.2).
-
-#![expect(clippy::wildcard_enum_match_arm, reason = "only these kinds of record lead to further ones")]
+//!
+//! One pure function of zones, challenges and a question. The server calls it for each message.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::rdata::HINFO;
+use hickory_proto::rr::rdata::CNAME;
 use hickory_proto::rr::{LowerName, Name, RData, Record, RecordType};
 
-use super::zone::{Node, Zone, txt};
+use super::zone::{Zone, txt};
 
 /// An answer, section by section.
 #[derive(Debug)]
@@ -30,6 +31,9 @@ const ALIASES_MAX: usize = 8;
 /// Answers to challenges change with every order.
 const CHALLENGE_TTL_SECS: u32 = 1;
 
+/// Zones by origin.
+pub type ZoneTable = BTreeMap<LowerName, Arc<Zone>>;
+
 /// Answers to DNS-01 challenges: texts by full name.
 pub type ChallengeTexts = BTreeMap<LowerName, Vec<String>>;
 
@@ -45,11 +49,38 @@ impl Answer {
             additionals: Vec::new(),
         }
     }
+
+    fn authoritative() -> Self {
+        Self { authoritative: true, ..Self::refusal(ResponseCode::NoError) }
+    }
+}
+
+/// Answers one question of class IN.
+#[must_use]
+pub fn answer(zones: &ZoneTable, challenges: &ChallengeTexts, name: &Name, kind: RecordType) -> Answer {
+    // Zone transfers carry everything at once and are not served.
+    if matches!(kind, RecordType::AXFR | RecordType::IXFR) {
+        return Answer::refusal(ResponseCode::Refused);
+    }
+    let lower = LowerName::new(name);
+    // What is not ours is not answered, not even with where to ask (RFC 9499, "lame").
+    let Some(zone) = zone_asked(zones, &lower, kind) else { return Answer::refusal(ResponseCode::Refused) };
+    Resolution { zones, zone, challenges, kind, answer: Answer::authoritative() }.resolve(name, lower)
+}
+
+/// The zone that answers: the deepest that holds the name. What a DS speaks of is a child, but it is the parent's
+/// (RFC 4035 §3.1.4.1).
+fn zone_asked<'z>(zones: &'z ZoneTable, name: &LowerName, kind: RecordType) -> Option<&'z Zone> {
+    let deepest = zone_of(zones, name)?;
+    if kind == RecordType::DS && deepest.origin() == name && !name.is_root() {
+        let parent = zone_of(zones, &name.base_name());
+        return Some(parent.filter(|parent| parent.exact(name).is_some()).unwrap_or(deepest));
+    }
+    Some(deepest)
 }
 
 /// The zone that a name lies in: the one with the most labels.
-#[must_use]
-pub fn zone_of<'z>(zones: &'z BTreeMap<LowerName, Zone>, name: &LowerName) -> Option<&'z Zone> {
+fn zone_of<'z>(zones: &'z ZoneTable, name: &LowerName) -> Option<&'z Zone> {
     let mut at = name.clone();
     loop {
         if let Some(zone) = zones.get(&at) {
@@ -62,89 +93,132 @@ pub fn zone_of<'z>(zones: &'z BTreeMap<LowerName, Zone>, name: &LowerName) -> Op
     }
 }
 
-/// Answers one question of class IN.
-#[must_use]
-pub fn answer(
-    zones: &BTreeMap<LowerName, Zone>,
-    challenges: &ChallengeTexts,
-    name: &Name,
+/// What one step came to.
+enum Step {
+    /// Ask again, for what an alias stands for.
+    Follow(Name, LowerName),
+    /// There are records.
+    Found,
+    /// There are none: say until when that may be believed.
+    Nothing,
+    /// The rest is for others to answer.
+    Elsewhere,
+}
+
+/// A question on its way to its answer.
+struct Resolution<'z> {
+    zones: &'z ZoneTable,
+    zone: &'z Zone,
+    challenges: &'z ChallengeTexts,
     kind: RecordType,
-) -> Answer {
-    let lower = LowerName::new(name);
-    // What is not ours is not answered, not even with where to ask (RFC 8499, "lame").
-    let Some(zone) = zone_of(zones, &lower) else { return Answer::refusal(ResponseCode::Refused) };
-    // Zone transfers carry everything at once and are not served.
-    if matches!(kind, RecordType::AXFR | RecordType::IXFR) {
-        return Answer::refusal(ResponseCode::Refused);
-    }
-    if let Some(texts) = challenges.get(&lower) {
-        return challenge(zone, name, kind, texts);
-    }
-    if let Some(servers) = zone.delegation(&lower) {
-        return referral(zone, servers);
-    }
-    let mut answer = Answer { authoritative: true, ..Answer::refusal(ResponseCode::NoError) };
-    resolve(zone, name.clone(), kind, &mut answer);
-    if answer.answers.is_empty() {
-        answer.authorities.push(negative_soa(zone));
-    } else {
-        add_addresses(zone, &mut answer);
-    }
-    answer
+    answer: Answer,
 }
 
-fn challenge(zone: &Zone, name: &Name, kind: RecordType, texts: &[String]) -> Answer {
-    let mut answer = Answer { authoritative: true, ..Answer::refusal(ResponseCode::NoError) };
-    if matches!(kind, RecordType::TXT | RecordType::ANY) {
-        let records = texts
-            .iter()
-            .map(|text| Record::from_rdata(name.clone(), CHALLENGE_TTL_SECS, RData::TXT(txt(text))));
-        answer.answers.extend(records);
-    } else {
-        answer.authorities.push(negative_soa(zone));
+impl Resolution<'_> {
+    fn resolve(mut self, name: &Name, lower: LowerName) -> Answer {
+        let mut seen = vec![lower.clone()];
+        let mut step = self.step(name, &lower);
+        while let Step::Follow(name, lower) = step {
+            if seen.len() > ALIASES_MAX || seen.contains(&lower) {
+                return self.answer;
+            }
+            step = self.step(&name, &lower);
+            seen.push(lower);
+        }
+        match step {
+            // After aliases too: the SOA is how long "no" holds (RFC 2308 §2.1 and §2.2).
+            Step::Nothing => self.answer.authorities.push(negative_soa(self.zone)),
+            Step::Found => self.add_addresses(),
+            Step::Elsewhere | Step::Follow(..) => {}
+        }
+        self.answer
     }
-    answer
-}
 
-fn resolve(zone: &Zone, mut name: Name, kind: RecordType, answer: &mut Answer) {
-    for _ in 0..ALIASES_MAX {
-        let lower = LowerName::new(&name);
-        let Some(node) = zone.exact(&lower).or_else(|| zone.wildcard(&lower)) else {
-            // The code speaks of the last name of a chain (RFC 6604 §2.1).
-            answer.code = ResponseCode::NXDomain;
-            return;
+    fn step(&mut self, name: &Name, lower: &LowerName) -> Step {
+        if let Some(texts) = self.challenges.get(lower) {
+            return self.challenge(name, texts);
+        }
+        if let Some(step) = self.delegated(lower) {
+            return step;
+        }
+        let zone = self.zone;
+        let Some(node) = zone.exact(lower).or_else(|| zone.wildcard(lower)) else {
+            // The code speaks of the last name of a chain (RFC 6604 §3). A name that has a challenge below it exists
+            // (RFC 8020 §2): a resolver that goes down label by label must not stop here.
+            if !has_below(self.challenges, lower) {
+                self.answer.code = ResponseCode::NXDomain;
+            }
+            return Step::Nothing;
         };
-        if kind == RecordType::ANY {
-            answer.answers.extend(minimal_any(node, &name));
-            return;
+        // Everything at a name makes a small question a big answer, so ANY gets one set (RFC 8482 §4.1).
+        let set = if self.kind == RecordType::ANY { node.any() } else { node.set(self.kind) };
+        if let Some(records) = set {
+            self.answer.answers.extend(owned_by(records, name));
+            return Step::Found;
         }
-        if let Some(records) = node.set(kind) {
-            answer.answers.extend(owned_by(records, &name));
-            return;
-        }
-        let Some(alias) = node.set(RecordType::CNAME) else { return };
-        answer.answers.extend(owned_by(alias, &name));
-        let target = alias.iter().find_map(|record| match &record.data {
-            RData::CNAME(target) => Some(target.0.clone()),
-            _ => None,
-        });
-        // What lies outside is the resolver's to ask elsewhere.
-        let Some(target) = target.filter(|target| zone.origin.zone_of(&LowerName::new(target))) else {
-            return;
+        let Some(alias) = node.set(RecordType::CNAME) else { return Step::Nothing };
+        self.answer.answers.extend(owned_by(alias, name));
+        self.follow(alias)
+    }
+
+    fn follow(&self, alias: &[Record]) -> Step {
+        let Some(RData::CNAME(CNAME(target))) = alias.first().map(|record| &record.data) else {
+            return Step::Elsewhere;
         };
-        name = target;
+        let lower = LowerName::new(target);
+        // What lies in no zone or in another one is the resolver's to ask for.
+        match zone_of(self.zones, &lower) {
+            Some(zone) if zone.origin() == self.zone.origin() => Step::Follow(target.clone(), lower),
+            Some(_) | None => Step::Elsewhere,
+        }
+    }
+
+    fn challenge(&mut self, name: &Name, texts: &[String]) -> Step {
+        if !matches!(self.kind, RecordType::TXT | RecordType::ANY) {
+            return Step::Nothing;
+        }
+        let records = texts.iter().map(|text| RData::TXT(txt(text)));
+        let records = records.map(|data| Record::from_rdata(name.clone(), CHALLENGE_TTL_SECS, data));
+        self.answer.answers.extend(records);
+        Step::Found
+    }
+
+    /// Points to the name servers of a delegation, if the name lies at or below one.
+    fn delegated(&mut self, name: &LowerName) -> Option<Step> {
+        let servers = self.zone.delegation(name)?;
+        // The parent's own word on the delegation (RFC 4035 §3.1.4.1).
+        if self.kind == RecordType::DS && servers.iter().any(|server| LowerName::new(&server.name) == *name) {
+            return Some(Step::Nothing);
+        }
+        // After an alias of ours the answer as a whole is ours (RFC 1035 §4.1.1).
+        self.answer.authoritative = !self.answer.answers.is_empty();
+        self.answer.authorities.extend_from_slice(servers);
+        for server in servers {
+            if let RData::NS(server) = &server.data {
+                self.answer.additionals.extend(addresses(self.zone, &server.0));
+            }
+        }
+        Some(Step::Elsewhere)
+    }
+
+    fn add_addresses(&mut self) {
+        let targets = self.answer.answers.iter().filter_map(target);
+        self.answer.additionals = targets.flat_map(|target| addresses(self.zone, target)).collect();
     }
 }
 
-/// One set, or the word that there is nothing to see (RFC 8482 §4.1 and §4.2).
-fn minimal_any(node: &Node, name: &Name) -> Vec<Record> {
-    match node.first() {
-        Some(records) => owned_by(records, name).collect(),
-        None => {
-            let hinfo = HINFO::new("RFC8482".into(), String::new());
-            vec![Record::from_rdata(name.clone(), 3600, RData::HINFO(hinfo))]
-        }
+/// The name whose address is asked for next, by the types that say where a service is.
+fn target(record: &Record) -> Option<&Name> {
+    if let RData::NS(server) = &record.data {
+        return Some(&server.0);
     }
+    let RData::MX(exchanger) = &record.data else { return None };
+    Some(&exchanger.exchange)
+}
+
+/// Names in canonical order have those below them next (RFC 4034 §6.1).
+fn has_below(challenges: &ChallengeTexts, name: &LowerName) -> bool {
+    challenges.range(name..).next().is_some_and(|(next, _)| name.zone_of(next))
 }
 
 /// Records under the name that was asked for: wildcards take its form, and its capitals come back as they came.
@@ -154,26 +228,6 @@ fn owned_by<'r>(records: &'r [Record], name: &'r Name) -> impl Iterator<Item = R
         record.name = name.clone();
         record
     })
-}
-
-fn referral(zone: &Zone, servers: &[Record]) -> Answer {
-    let mut answer = Answer::refusal(ResponseCode::NoError);
-    answer.authorities.extend_from_slice(servers);
-    for server in servers {
-        if let RData::NS(name) = &server.data {
-            answer.additionals.extend(addresses(zone, &name.0));
-        }
-    }
-    answer
-}
-
-fn add_addresses(zone: &Zone, answer: &mut Answer) {
-    let targets = answer.answers.iter().filter_map(|record| match &record.data {
-        RData::NS(server) => Some(&server.0),
-        RData::MX(exchange) => Some(&exchange.exchange),
-        _ => None,
-    });
-    answer.additionals = targets.flat_map(|target| addresses(zone, target)).collect();
 }
 
 fn addresses<'z>(zone: &'z Zone, name: &Name) -> impl Iterator<Item = Record> + 'z {

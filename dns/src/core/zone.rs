@@ -83,15 +83,16 @@ impl Zone {
     /// The wildcard that stands for a name that does not exist: the one right below its closest encloser
     /// (RFC 4592 §3.3.1).
     pub(super) fn wildcard(&self, name: &LowerName) -> Option<&Node> {
+        let mut below = name.clone();
         let mut encloser = name.base_name();
         while !self.nodes.contains_key(&encloser) {
             if encloser == self.origin || encloser.is_root() {
                 return None;
             }
-            encloser = encloser.base_name();
+            below = encloser;
+            encloser = below.base_name();
         }
-        let star = Name::from(encloser).prepend_label("*").ok()?;
-        self.nodes.get(&LowerName::new(&star))
+        self.nodes.get(&below.into_wildcard())
     }
 
     /// The delegation that a name lies at or below, if any.
@@ -114,7 +115,8 @@ impl Node {
         self.sets.get(&kind)
     }
 
-    pub(super) fn first(&self) -> Option<&Vec<Record>> {
+    /// One set, whichever.
+    pub(super) fn any(&self) -> Option<&Vec<Record>> {
         self.sets.values().next()
     }
 }
