@@ -64,7 +64,7 @@ impl Endpoints {
 }
 
 /// Keeps `endpoints` true for the backends of the snapshot in force, until `stop`.
-/// Runs in a `LocalSet`.
+/// Runs in a `LocalRuntime`.
 pub(crate) async fn run(endpoints: Arc<Endpoints>, current: Arc<Current>, stop: CancellationToken) {
     let mut checks: BTreeMap<(Digest, SocketAddr), CancellationToken> = BTreeMap::new();
     let mut resolvers: BTreeMap<(HostName, u16), CancellationToken> = BTreeMap::new();

@@ -126,6 +126,10 @@ pub(crate) fn poll_write_two(
         let of_out = written.min(out.len());
         out.advance(of_out);
         rest.advance(written - of_out);
+        if rest.is_empty() {
+            // Lets the buffer that it was cut from be read into again.
+            *rest = bytes::Bytes::new();
+        }
     }
     Poll::Ready(Ok(()))
 }

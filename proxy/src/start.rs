@@ -11,7 +11,7 @@ use std::time::Duration;
 use policy::clock::Clock;
 use policy::snapshot::{Current, Generation};
 use prometheus::proto::MetricFamily;
-use tokio::task::LocalSet;
+use tokio::runtime::LocalOptions;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log;
@@ -170,10 +170,25 @@ fn thread<F: Future<Output = ()> + 'static>(
     name: &str,
     work: impl FnOnce() -> F + Send + 'static,
 ) -> Result<JoinHandle<()>, StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(StartError::Worker)?;
-    let body = move || LocalSet::new().block_on(&runtime, work());
-    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(StartError::Worker)
+    let (report, built) = std::sync::mpsc::sync_channel(1);
+    let body = move || {
+        // Made where it runs: its tasks stay on this thread, so that waking one takes no lock.
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        match runtime {
+            Ok(runtime) => {
+                let _started = report.send(Ok(()));
+                runtime.block_on(work());
+            }
+            Err(error) => drop(report.send(Err(error))),
+        }
+    };
+    let handle = std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(StartError::Worker)?;
+    match built.recv() {
+        Ok(Ok(())) => Ok(handle),
+        Ok(Err(error)) => Err(StartError::Worker(error)),
+        Err(_ended) => Err(StartError::Worker(io::Error::other("the thread ended as it began"))),
+    }
 }
 
 impl DataPlane {
