@@ -5,5 +5,6 @@ pub mod fields;
 pub mod health;
 pub mod http1;
 pub mod jwt;
+pub mod method;
 pub mod target;
 pub mod trace_context;

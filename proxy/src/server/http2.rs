@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::local::LocalExecutor;
-use super::{Outgoing, Record, open};
+use super::{Outgoing, Record, ask};
 use crate::core::authority::Authority;
 use crate::core::fields::{is_hop_by_hop, may_client_say};
 use crate::core::http1::request::BadRequest;
@@ -221,12 +221,9 @@ async fn forward_request(
         connection,
         record,
     };
-    let body = IncomingBody { body, bytes: 0, bytes_max: forward.host.limits.body_bytes_max };
-    let (mut exchange, in_flight) = open(worker, &backend, &outgoing, body).await?;
-    let limit = backend.backend.timeouts.response.duration();
+    let body = IncomingBody { body, bytes: 0, bytes_max: forward.host.limits.body_bytes_max, begun: false };
     let deadline = worker.deadlines.register();
-    let answered = deadline.within(limit, std::future::poll_fn(|cx| exchange.poll_head(cx))).await;
-    let answer = answered.map_err(|_elapsed| Refusal::ResponseTimeout)??;
+    let (answer, exchange, in_flight) = ask(worker, &backend, &outgoing, body, &deadline).await?;
     record.status = answer.status().as_u16();
     let head = answer::head(&answer, &forward.host, record);
     Ok(head.map(|()| (exchange, in_flight)))
@@ -261,13 +258,19 @@ pub(super) struct IncomingBody {
     body: Incoming,
     pub(super) bytes: u64,
     bytes_max: u64,
+    begun: bool,
 }
 
 impl RequestBody for IncomingBody {
+    fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
         let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
             return Poll::Ready(Ok(Piece::End(None)));
         };
+        self.begun = true;
         let frame = frame.map_err(|_reset| Refusal::ClientGone)?;
         match frame.into_data() {
             Ok(data) => {

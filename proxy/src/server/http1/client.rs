@@ -166,11 +166,6 @@ impl<'c> ClientBody<'c> {
         self.bytes
     }
 
-    /// Whether any of it was taken, so that it cannot be sent again.
-    pub(super) const fn has_begun(&self) -> bool {
-        self.begun
-    }
-
     /// Whether all of it was read.
     pub(super) const fn is_done(&self) -> bool {
         self.decoder.is_done()
@@ -196,6 +191,10 @@ impl<'c> ClientBody<'c> {
 }
 
 impl RequestBody for ClientBody<'_> {
+    fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
         if !self.decoder.is_done() {
             ready!(self.poll_interim(cx))?;
