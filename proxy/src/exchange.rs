@@ -16,6 +16,7 @@ pub(crate) use http2::{Http2Connection, Http2Exchange, Http2Sender};
 use crate::core::fields::is_hop_by_hop;
 use crate::core::http1::response::{Framing, ResponseHead};
 use crate::core::method;
+use crate::deadline::Deadline;
 use crate::refusal::Refusal;
 
 /// A piece of a body.
@@ -26,13 +27,17 @@ pub(crate) enum Piece {
     End(Option<HeaderMap>),
 }
 
-/// The body of a request, wherever it comes from.
+/// The client's side of an exchange: the body, wherever it comes from, and who waits for the answer.
 pub(crate) trait RequestBody {
     /// The next piece. Not called again after the end.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>>;
 
     /// Whether any of it was taken, so that it cannot be sent again.
     fn has_begun(&self) -> bool;
+
+    /// Looks, while the endpoint is waited for, whether the client still waits for the answer: ready once it does not.
+    /// May bring `deadline` nearer.
+    fn poll_gone(&mut self, cx: &mut Context<'_>, deadline: &Deadline) -> Poll<()>;
 }
 
 /// What an endpoint may have done about a request that it did not answer.

@@ -26,6 +26,7 @@ use crate::core::http1::request::BadRequest;
 use crate::core::http1::response::Asked;
 use crate::core::http1::write::Framing;
 use crate::core::target::Target;
+use crate::deadline::Deadline;
 use crate::exchange::{Exchange, Piece, RequestBody};
 use crate::ingress::{self, Decision, FieldSource as _, Forward, Request};
 use crate::refusal::Refusal;
@@ -264,6 +265,11 @@ pub(super) struct IncomingBody {
 impl RequestBody for IncomingBody {
     fn has_begun(&self) -> bool {
         self.begun
+    }
+
+    fn poll_gone(&mut self, _cx: &mut Context<'_>, _deadline: &Deadline) -> Poll<()> {
+        // Hyper drops what serves a stream that is reset.
+        Poll::Pending
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {

@@ -106,6 +106,9 @@ async fn poll_answer<B: RequestBody>(
     deadline: &Deadline,
 ) -> Result<Answer, Refusal> {
     poll_fn(|cx| match exchange.poll_head(cx) {
+        Poll::Pending if exchange.body_mut().poll_gone(cx, deadline).is_ready() => {
+            Poll::Ready(Err(Refusal::ClientGone))
+        }
         Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Refusal::ResponseTimeout)),
         Poll::Pending => Poll::Pending,
         Poll::Ready(answer) => Poll::Ready(answer),
