@@ -17,7 +17,7 @@ use crate::core::http1::write::Framing;
 use crate::core::target::Target;
 use crate::deadline::Deadline;
 use crate::exchange::{Answer, Exchange};
-use crate::ingress::{self, Decision, FieldSource as _, Forward, Request};
+use crate::ingress::{self, Decision, Forward, Request};
 use crate::io::ClientIo;
 use crate::refusal::Refusal;
 use crate::server::record::Connection;
@@ -68,7 +68,7 @@ async fn handle(
         request::Version::Http11 => "http/1.1",
     };
     let mut record = Record::new(worker, connection, protocol, head.fields().only("traceparent"));
-    record.describe(head.method(), head.authority().host(), head.fields().value("user-agent"));
+    record.describe(head.method(), head.authority().host(), head.fields().first("user-agent"));
     let has_body = head.framing() != request::Framing::None;
     let keeps_alive = head.keeps_alive() && !worker.is_draining();
     // A body that nobody reads would be taken for the next request.
@@ -126,7 +126,7 @@ fn decide<'h>(
         method: head.method(),
         host: head.authority().host(),
         target: &target,
-        fields: head.fields(),
+        fields: head,
         length: match head.framing() {
             request::Framing::None => Some(0),
             request::Framing::Length(length) => Some(length),
