@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,11 +13,13 @@ use std::time::{Duration, Instant};
 use hyper_util::rt::TokioIo;
 use policy::resource::application::Balance;
 use policy::snapshot::Backend;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use crate::core::method;
 use crate::core::trace_context::Bits;
 use crate::endpoints::Endpoints;
-use crate::exchange::BackendConnection;
+use crate::exchange::{BackendConnection, Http2Connection, Http2Sender};
 use crate::io::ReadBuffer;
 use crate::metrics::{BackendMetrics, WorkerMetrics};
 use crate::refusal::Refusal;
@@ -25,9 +29,6 @@ use crate::server::local::LocalExecutor;
 const IDLE_MAX: Duration = Duration::from_secs(55);
 /// Unused connections that are kept to one endpoint, per worker.
 const IDLE_CONNECTIONS_MAX: usize = 256;
-
-/// A handle to send requests on one HTTP/2 connection.
-pub(crate) type Http2Sender = hyper::client::conn::http2::SendRequest<crate::exchange::SendBody>;
 
 /// One backend as this worker uses it.
 pub(crate) struct BackendState {
@@ -151,11 +152,8 @@ impl BackendState {
         Ok(BackendConnection { stream, buffer: ReadBuffer::default(), reused: false })
     }
 
-    /// The HTTP/2 connection to an endpoint, opened if there is none.
-    pub(crate) async fn http2(&self, target: &Target) -> Result<Http2Sender, Refusal> {
-        if let Some(sender) = target.http2.borrow().as_ref().filter(|sender| !sender.is_closed()) {
-            return Ok(sender.clone());
-        }
+    /// A fresh HTTP/2 connection, which requests that follow share.
+    pub(crate) async fn connect_http2(&self, target: &Target) -> Result<Http2Connection, Refusal> {
         let stream = self.connect(target).await?;
         let (sender, connection) = hyper::client::conn::http2::Builder::new(LocalExecutor)
             .handshake(TokioIo::new(stream))
@@ -167,16 +165,24 @@ impl BackendState {
             }
         });
         *target.http2.borrow_mut() = Some(sender.clone());
-        Ok(sender)
+        Ok(Http2Connection { sender, reused: false })
     }
 }
 
 impl Target {
-    /// Takes a kept connection that is still open, the latest first.
-    pub(crate) fn reuse(&self, cx: &mut Context<'_>) -> Option<BackendConnection> {
+    /// The HTTP/2 connection that is open.
+    pub(crate) fn http2(&self) -> Option<Http2Connection> {
+        let sender = self.http2.borrow().as_ref().filter(|sender| !sender.is_closed())?.clone();
+        Some(Http2Connection { sender, reused: true })
+    }
+
+    /// Takes a kept connection that is still open, the latest first, for a request with `method`. A request that
+    /// cannot be sent twice must not be lost to a close that the runtime did not see yet.
+    pub(crate) fn reuse(&self, cx: &mut Context<'_>, method: &str) -> Option<BackendConnection> {
         let mut idle = self.idle.borrow_mut();
         while let Some(kept) = idle.pop() {
-            if is_quiet(&kept.connection.stream, cx) {
+            let stream = &kept.connection.stream;
+            if is_quiet(stream, cx) && (method::is_idempotent(method) || is_quiet_to_the_kernel(stream)) {
                 return Some(kept.connection);
             }
         }
@@ -197,4 +203,40 @@ impl Target {
 /// Whether nothing has arrived, the end of the stream included. Asks the runtime, not the kernel.
 fn is_quiet(stream: &TcpStream, cx: &mut Context<'_>) -> bool {
     stream.poll_read_ready(cx).is_pending()
+}
+
+fn is_quiet_to_the_kernel(stream: &TcpStream) -> bool {
+    let peeked = SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
+    peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use policy::clock::{Clock as _, SystemClock};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_cannot_be_sent_twice_gets_no_connection_that_just_ended() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Target {
+            address,
+            under_way: Cell::default(),
+            idle: RefCell::default(),
+            http2: RefCell::default(),
+        };
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (app, _) = listener.accept().unwrap();
+        let connection = BackendConnection { stream, buffer: ReadBuffer::default(), reused: false };
+        target.keep(connection, SystemClock.monotonic());
+        let post = poll_fn(|cx| Poll::Ready(target.reuse(cx, "POST"))).await;
+        target.keep(post.unwrap(), SystemClock.monotonic());
+        // The runtime learns of this only when this task next waits.
+        drop(app);
+        assert!(poll_fn(|cx| Poll::Ready(target.reuse(cx, "POST"))).await.is_none());
+    }
 }

@@ -83,6 +83,17 @@ impl Deadline {
         self.entry.passed.set(false);
     }
 
+    /// Brings the limit nearer, to `after` from now, unless it is nearer already.
+    pub(crate) fn at_most(&self, after: Duration) {
+        let due = self.entry.due.get();
+        if !self.entry.passed.get() {
+            self.set(after);
+            if due != 0 {
+                self.entry.due.set(self.entry.due.get().min(due));
+            }
+        }
+    }
+
     /// Takes the limit off.
     pub(crate) fn clear(&self) {
         self.entry.due.set(0);

@@ -11,10 +11,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 pub(crate) use http1::{BackendConnection, Http1Exchange};
-pub(crate) use http2::{Http2Exchange, SendBody};
+pub(crate) use http2::{Http2Connection, Http2Exchange, Http2Sender};
 
 use crate::core::fields::is_hop_by_hop;
 use crate::core::http1::response::{Framing, ResponseHead};
+use crate::core::method;
+use crate::deadline::Deadline;
 use crate::refusal::Refusal;
 
 /// A piece of a body.
@@ -25,10 +27,29 @@ pub(crate) enum Piece {
     End(Option<HeaderMap>),
 }
 
-/// The body of a request, wherever it comes from.
+/// The client's side of an exchange: the body, wherever it comes from, and who waits for the answer.
 pub(crate) trait RequestBody {
     /// The next piece. Not called again after the end.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>>;
+
+    /// Whether any of it was taken, so that it cannot be sent again.
+    fn has_begun(&self) -> bool;
+
+    /// Looks, while the endpoint is waited for, whether the client still waits for the answer: ready once it does not.
+    /// May bring `deadline` nearer.
+    fn poll_gone(&mut self, cx: &mut Context<'_>, deadline: &Deadline) -> Poll<()>;
+}
+
+/// What an endpoint may have done about a request that it did not answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Unanswered {
+    /// Nothing: none of the request reached it, or it said that it would not look at it (RFC 9113 §8.7).
+    Untouched,
+    /// Nobody knows: a kept connection ended while the request was on its way. Most likely it was closed for being
+    /// unused, and nothing was read.
+    Unknown,
+    /// It is a failure of the request, or of a connection made for it.
+    Failed,
 }
 
 /// The head of an answer.
@@ -111,6 +132,29 @@ impl<B: RequestBody> Exchange<B> {
         match self {
             Self::Http1(exchange) => exchange.poll_send(cx),
             Self::Http2(exchange) => exchange.poll_send(cx),
+        }
+    }
+
+    /// Whether a request that came to nothing but `refusal` may be sent once more: when nothing can have been done
+    /// about it, or when doing it twice is doing it once (RFC 9110 §9.2.2).
+    pub(crate) fn may_be_sent_again(&mut self, method: &str, refusal: &Refusal) -> bool {
+        let unanswered = match self {
+            Self::Http1(exchange) => exchange.unanswered(refusal),
+            Self::Http2(exchange) => exchange.unanswered(refusal),
+        };
+        let harmless = match unanswered {
+            Unanswered::Untouched => true,
+            Unanswered::Unknown => method::is_idempotent(method),
+            Unanswered::Failed => false,
+        };
+        harmless && !self.body_mut().has_begun()
+    }
+
+    /// Gives the body back, and the exchange up.
+    pub(crate) fn into_body(self) -> B {
+        match self {
+            Self::Http1(exchange) => exchange.into_parts().1,
+            Self::Http2(exchange) => exchange.into_body(),
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use policy::resource::secure_ingress::PlainHttp;
 use policy::snapshot::{Host, Route, RouteMatch, Snapshot, Stage};
 
-use crate::core::http1::Fields;
+use crate::core::http1::request::RequestHead;
+use crate::core::http2;
 use crate::core::jwt::{self, JwtRefusal};
 use crate::core::target::Target;
 use crate::listen::ListenerKind;
@@ -45,29 +46,22 @@ pub(crate) struct Forward {
     pub(crate) subject: Option<String>,
 }
 
-/// Fields, whichever protocol they came by.
+/// The fields of a request that go on to the backend, whichever protocol they came by. Decisions see no others: what
+/// is checked is what is sent.
 pub(crate) trait FieldSource {
-    /// The first value of a field.
-    fn value(&self, name: &str) -> Option<&[u8]>;
-    /// Every value of a field.
+    /// Every value of a field, its name in lower case.
     fn values<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f [u8]>;
 }
 
-impl FieldSource for Fields {
-    fn value(&self, name: &str) -> Option<&[u8]> {
-        self.first(name)
-    }
+impl FieldSource for RequestHead {
     fn values<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f [u8]> {
-        self.iter().filter(move |field| field.is(name)).map(|field| field.value)
+        self.forwarded_as(name).map(|field| field.value)
     }
 }
 
-impl FieldSource for http::HeaderMap {
-    fn value(&self, name: &str) -> Option<&[u8]> {
-        self.get(name).map(http::HeaderValue::as_bytes)
-    }
+impl FieldSource for http2::RequestHead {
     fn values<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f [u8]> {
-        self.get_all(name).iter().map(http::HeaderValue::as_bytes)
+        self.forwarded().get_all(name).iter().map(http::HeaderValue::as_bytes)
     }
 }
 

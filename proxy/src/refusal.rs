@@ -80,9 +80,9 @@ impl Refusal {
             | Self::BadResponseBody(_)
             | Self::BackendClosed
             | Self::Backend(_)
-            | Self::BackendHttp2(_)
-            // Nobody reads it; the log shows it.
-            | Self::ClientGone => StatusCode::BAD_GATEWAY,
+            | Self::BackendHttp2(_) => StatusCode::BAD_GATEWAY,
+            // Nobody reads it. nginx's number, which those who read logs know.
+            Self::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
         }
     }
 

@@ -7,4 +7,4 @@ pub(crate) mod record;
 mod send;
 
 pub(crate) use record::Record;
-pub(crate) use send::{Outgoing, open};
+pub(crate) use send::{Outgoing, ask};

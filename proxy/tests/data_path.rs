@@ -12,6 +12,10 @@ mod client;
 mod connections;
 #[path = "data_path/decisions.rs"]
 mod decisions;
+#[path = "data_path/departures.rs"]
+mod departures;
+#[path = "data_path/frames.rs"]
+mod frames;
 #[path = "data_path/http2.rs"]
 mod http2;
 #[path = "data_path/plane.rs"]

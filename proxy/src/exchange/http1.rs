@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use tokio::net::TcpStream;
 
-use super::{Answer, Piece, RequestBody};
+use super::{Answer, Piece, RequestBody, Unanswered};
 use crate::core::http1::body::{BodyDecoder, Decoded, write_chunk_head, write_last_chunk};
 use crate::core::http1::response::{Asked, Framing, ResponseHead};
 use crate::core::http1::write::Framing as SendFraming;
@@ -33,6 +33,8 @@ pub(crate) struct Http1Exchange<B> {
     large: Bytes,
     framing: SendFraming,
     sending: Sending,
+    /// Whether the kernel took any of it.
+    written: bool,
     scan: HeadScan,
     asked: Asked,
     answer: Option<BodyDecoder>,
@@ -71,6 +73,7 @@ impl<B: RequestBody> Http1Exchange<B> {
             large: Bytes::new(),
             framing,
             sending,
+            written: false,
             scan: HeadScan::default(),
             asked,
             answer: None,
@@ -87,9 +90,17 @@ impl<B: RequestBody> Http1Exchange<B> {
         matches!(self.sending, Sending::Done)
     }
 
-    /// Whether the endpoint closed a connection that it had kept before it said anything.
-    pub(crate) fn may_be_retried(&self) -> bool {
-        self.connection.reused && !self.answered && self.connection.buffer.bytes.is_empty()
+    /// What the endpoint may have done before it failed with `refusal`.
+    pub(crate) fn unanswered(&self, refusal: &Refusal) -> Unanswered {
+        let silent = !self.answered && self.connection.buffer.bytes.is_empty();
+        if !(silent && matches!(refusal, Refusal::BackendClosed)) {
+            return Unanswered::Failed;
+        }
+        match (self.written, self.connection.reused) {
+            (false, _) => Unanswered::Untouched,
+            (true, true) => Unanswered::Unknown,
+            (true, false) => Unanswered::Failed,
+        }
     }
 
     /// Takes the connection and the body apart.
@@ -117,7 +128,10 @@ impl<B: RequestBody> Http1Exchange<B> {
                     self.queue(piece?);
                     continue;
                 }
-                match poll_write_two(cx, &mut self.connection.stream, &mut self.out, &mut self.large) {
+                let waiting = self.out.len();
+                let wrote = poll_write_two(cx, &mut self.connection.stream, &mut self.out, &mut self.large);
+                self.written |= self.out.len() < waiting;
+                match wrote {
                     Poll::Pending => return Ok(()),
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_gone)) => {

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 
-use super::{Answer, Piece, RequestBody};
+use super::{Answer, Piece, RequestBody, Unanswered};
 use crate::core::http1::body::may_trail;
 use crate::refusal::Refusal;
 
@@ -64,12 +64,23 @@ pub(crate) struct Http2Exchange<B> {
     responding: Option<Responding>,
     answer: Option<Incoming>,
     sent: bool,
+    reused: bool,
 }
+
+/// A connection to an endpoint.
+pub(crate) struct Http2Connection {
+    pub(crate) sender: Http2Sender,
+    /// Whether it was made for an earlier request, so that the endpoint may have closed it in the meantime.
+    pub(crate) reused: bool,
+}
+
+/// A handle to send requests on one HTTP/2 connection.
+pub(crate) type Http2Sender = hyper::client::conn::http2::SendRequest<SendBody>;
 
 impl<B: RequestBody> Http2Exchange<B> {
     /// Sends `head` on a connection of hyper's.
     pub(crate) fn new(
-        mut sender: hyper::client::conn::http2::SendRequest<SendBody>,
+        Http2Connection { mut sender, reused }: Http2Connection,
         head: http::Request<()>,
         has_body: bool,
         body: B,
@@ -84,11 +95,36 @@ impl<B: RequestBody> Http2Exchange<B> {
             responding: Some(responding),
             answer: None,
             sent: !has_body,
+            reused,
         }
     }
 
     pub(crate) const fn body_mut(&mut self) -> &mut B {
         &mut self.body
+    }
+
+    pub(crate) fn into_body(self) -> B {
+        self.body
+    }
+
+    /// What the endpoint may have done before it failed with `refusal`.
+    pub(crate) fn unanswered(&self, refusal: &Refusal) -> Unanswered {
+        let Refusal::BackendHttp2(error) = refusal else { return Unanswered::Failed };
+        if error.is_canceled() {
+            // Hyper still had it.
+            return Unanswered::Untouched;
+        }
+        let source = std::error::Error::source(error);
+        match source.and_then(|source| source.downcast_ref::<h2::Error>()) {
+            // RFC 9113 §6.8 and §8.7: a stream above the last that was looked at, and one that was refused.
+            Some(error) if error.is_remote() && error.is_go_away() => Unanswered::Untouched,
+            Some(error) if error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM) => {
+                Unanswered::Untouched
+            }
+            Some(error) if error.is_reset() => Unanswered::Failed,
+            Some(_) | None if self.reused => Unanswered::Unknown,
+            Some(_) | None => Unanswered::Failed,
+        }
     }
 
     pub(crate) const fn is_sent(&self) -> bool {

@@ -5,12 +5,11 @@ mod client;
 mod tunnel;
 
 use std::rc::Rc;
-use std::task::Poll;
 
 use client::{Client, ClientBody, Next};
 use policy::snapshot::Host;
 
-use super::{Outgoing, Record, open};
+use super::{Outgoing, Record, ask};
 use crate::backend::InFlight;
 use crate::core::http1::request::{self, RequestHead};
 use crate::core::http1::response::Asked;
@@ -18,7 +17,7 @@ use crate::core::http1::write::Framing;
 use crate::core::target::Target;
 use crate::deadline::Deadline;
 use crate::exchange::{Answer, Exchange};
-use crate::ingress::{self, Decision, FieldSource as _, Forward, Request};
+use crate::ingress::{self, Decision, Forward, Request};
 use crate::io::ClientIo;
 use crate::refusal::Refusal;
 use crate::server::record::Connection;
@@ -69,7 +68,7 @@ async fn handle(
         request::Version::Http11 => "http/1.1",
     };
     let mut record = Record::new(worker, connection, protocol, head.fields().only("traceparent"));
-    record.describe(head.method(), head.authority().host(), head.fields().value("user-agent"));
+    record.describe(head.method(), head.authority().host(), head.fields().first("user-agent"));
     let has_body = head.framing() != request::Framing::None;
     let keeps_alive = head.keeps_alive() && !worker.is_draining();
     // A body that nobody reads would be taken for the next request.
@@ -127,7 +126,7 @@ fn decide<'h>(
         method: head.method(),
         host: head.authority().host(),
         target: &target,
-        fields: head.fields(),
+        fields: head,
         length: match head.framing() {
             request::Framing::None => Some(0),
             request::Framing::Length(length) => Some(length),
@@ -178,36 +177,9 @@ async fn forward_request(
         record,
     };
     let body = ClientBody::new(client, head, forward.host.limits.body_bytes_max);
-    let opened = open(worker, &backend, &outgoing, body).await;
-    let (mut exchange, in_flight) = opened.map_err(Failed::Before)?;
-
-    deadline.set(backend.backend.timeouts.response.duration());
-    let mut answer = poll_answer(&mut exchange, deadline).await;
-    if let (Err(Refusal::BackendClosed), Exchange::Http1(failed)) = (&answer, &mut exchange)
-        // The endpoint closed a kept connection while the request was on its way: it never saw it.
-        && failed.may_be_retried()
-        && !failed.body_mut().has_begun()
-    {
-        let Exchange::Http1(failed) = exchange else { return Err(Failed::Before(Refusal::BackendClosed)) };
-        let (_closed, body) = failed.into_parts();
-        let fresh = backend.connect_http1(&in_flight.0).await.map_err(Failed::Before)?;
-        exchange = Exchange::Http1(Box::new(outgoing.http1(fresh, body)));
-        answer = poll_answer(&mut exchange, deadline).await;
-    }
-    let answer = answer.map_err(Failed::Before)?;
+    let asked = ask(worker, &backend, &outgoing, body, deadline).await;
+    let (answer, exchange, in_flight) = asked.map_err(Failed::Before)?;
     finish(worker, &forward.host, head, exchange, in_flight, &answer, deadline, record).await
-}
-
-async fn poll_answer(
-    exchange: &mut Exchange<ClientBody<'_>>,
-    deadline: &Deadline,
-) -> Result<Answer, Refusal> {
-    std::future::poll_fn(|cx| match exchange.poll_head(cx) {
-        Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Refusal::ResponseTimeout)),
-        Poll::Pending => Poll::Pending,
-        Poll::Ready(answer) => Poll::Ready(answer),
-    })
-    .await
 }
 
 #[expect(

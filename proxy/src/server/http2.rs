@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use answer::AnswerBody;
-use http::{HeaderMap, Response};
+use http::Response;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -19,15 +19,15 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::local::LocalExecutor;
-use super::{Outgoing, Record, open};
-use crate::core::authority::Authority;
-use crate::core::fields::{is_hop_by_hop, may_client_say};
-use crate::core::http1::request::BadRequest;
+use super::{Outgoing, Record, ask};
+use crate::core::http1::HeadLimits;
 use crate::core::http1::response::Asked;
 use crate::core::http1::write::Framing;
+use crate::core::http2::RequestHead;
 use crate::core::target::Target;
+use crate::deadline::Deadline;
 use crate::exchange::{Exchange, Piece, RequestBody};
-use crate::ingress::{self, Decision, FieldSource as _, Forward, Request};
+use crate::ingress::{self, Decision, Forward, Request};
 use crate::refusal::Refusal;
 use crate::server::record::Connection;
 use crate::worker::Worker;
@@ -109,9 +109,12 @@ async fn handle(
     request: http::Request<Incoming>,
 ) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
-    let traceparent = head.headers.value("traceparent");
+    let mut traceparents = head.headers.get_all("traceparent").iter();
+    // Two of them would be two traces.
+    let traceparent = traceparents.next().filter(|_only| traceparents.next().is_none());
+    let traceparent = traceparent.map(http::HeaderValue::as_bytes);
     let mut record = Record::new(worker, connection, "http/2", traceparent);
-    match answer_to(worker, connection, &head, body, &mut record).await {
+    match answer_to(worker, connection, head, body, &mut record).await {
         Ok(Ours::Forwarded(response)) => {
             let (parts, (exchange, in_flight)) = response.into_parts();
             Response::from_parts(parts, AnswerBody::forwarded(exchange, in_flight, record))
@@ -137,32 +140,28 @@ enum Ours {
 async fn answer_to(
     worker: &Rc<Worker>,
     connection: &Connection,
-    head: &http::request::Parts,
+    head: http::request::Parts,
     body: Incoming,
     record: &mut Record,
 ) -> Result<Ours, Refusal> {
-    let authority = authority(head)?;
-    record.describe(head.method.as_str(), authority.host(), head.headers.value("user-agent"));
-    if matches!(head.method, http::Method::CONNECT | http::Method::TRACE) {
-        return Err(BadRequest::Method.into());
-    }
-    let raw = head.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
-    let target = Target::canonical(raw.as_bytes())?;
+    let head = RequestHead::read(head, &HeadLimits::default())?;
+    let agent = head.forwarded().get(http::header::USER_AGENT).map(http::HeaderValue::as_bytes);
+    record.describe(head.method(), head.authority().host(), agent);
+    let target = Target::canonical(head.target().as_bytes())?;
     record.set_path(target.path());
     let request = Request {
         listener: connection.listener,
         sni: connection.sni.as_deref(),
-        method: head.method.as_str(),
-        host: authority.host(),
+        method: head.method(),
+        host: head.authority().host(),
         target: &target,
-        fields: &head.headers,
+        fields: &head,
         length: if body.is_end_stream() { Some(0) } else { body.size_hint().exact() },
     };
     let snapshot = worker.snapshot();
     match ingress::decide(&request, &snapshot, &worker.shared)? {
         Decision::Forward(forward) => {
-            let response =
-                forward_request(worker, connection, head, &authority, &target, body, forward, record);
+            let response = forward_request(worker, connection, &head, &target, body, forward, record);
             Ok(Ours::Forwarded(response.await?))
         }
         Decision::Redirect(address) => Ok(Ours::Redirect(address)),
@@ -171,33 +170,10 @@ async fn answer_to(
     }
 }
 
-/// The one authority: `:authority`, which must agree with `host` where both are there (RFC 9113 §8.3.1).
-fn authority(head: &http::request::Parts) -> Result<Authority, BadRequest> {
-    let mut hosts = head.headers.get_all(http::header::HOST).iter();
-    let host = hosts.next().map(|host| Authority::parse(host.as_bytes())).transpose()?;
-    if hosts.next().is_some() {
-        return Err(BadRequest::Host);
-    }
-    match (head.uri.authority(), host) {
-        (Some(named), None) => Ok(Authority::parse(named.as_str().as_bytes())?),
-        (Some(named), Some(host)) => {
-            let named = Authority::parse(named.as_str().as_bytes())?;
-            if named == host { Ok(named) } else { Err(BadRequest::Host) }
-        }
-        (None, Some(host)) => Ok(host),
-        (None, None) => Err(BadRequest::Host),
-    }
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is a part of the one request; a struct would only rename them"
-)]
 async fn forward_request(
     worker: &Rc<Worker>,
     connection: &Connection,
-    head: &http::request::Parts,
-    authority: &Authority,
+    head: &RequestHead,
     target: &Target<'_>,
     body: Incoming,
     forward: Forward,
@@ -211,49 +187,24 @@ async fn forward_request(
         None => Framing::Chunked,
     };
     let outgoing = Outgoing {
-        method: head.method.as_str(),
+        method: head.method(),
         target,
-        host: authority.host(),
-        port: authority.port(),
+        host: head.authority().host(),
+        port: head.authority().port(),
         framing,
-        asked: if head.method == http::Method::HEAD { Asked::Head } else { Asked::Plain },
-        fields: |show: &mut dyn FnMut(&str, &[u8])| each_forwarded(&head.headers, show),
+        asked: if head.method() == "HEAD" { Asked::Head } else { Asked::Plain },
+        fields: |show: &mut dyn FnMut(&str, &[u8])| {
+            head.forwarded().iter().for_each(|(name, value)| show(name.as_str(), value.as_bytes()));
+        },
         connection,
         record,
     };
-    let body = IncomingBody { body, bytes: 0, bytes_max: forward.host.limits.body_bytes_max };
-    let (mut exchange, in_flight) = open(worker, &backend, &outgoing, body).await?;
-    let limit = backend.backend.timeouts.response.duration();
+    let body = IncomingBody { body, bytes: 0, bytes_max: forward.host.limits.body_bytes_max, begun: false };
     let deadline = worker.deadlines.register();
-    let answered = deadline.within(limit, std::future::poll_fn(|cx| exchange.poll_head(cx))).await;
-    let answer = answered.map_err(|_elapsed| Refusal::ResponseTimeout)??;
+    let (answer, exchange, in_flight) = ask(worker, &backend, &outgoing, body, &deadline).await?;
     record.status = answer.status().as_u16();
     let head = answer::head(&answer, &forward.host, record);
     Ok(head.map(|()| (exchange, in_flight)))
-}
-
-/// The fields that go on to a backend. Cookies are put together again (RFC 9113 §8.2.3).
-fn each_forwarded(headers: &HeaderMap, show: &mut dyn FnMut(&str, &[u8])) {
-    let mut cookies: Vec<u8> = Vec::new();
-    for (name, value) in headers {
-        let name = name.as_str();
-        if name == "cookie" {
-            if !cookies.is_empty() {
-                cookies.extend_from_slice(b"; ");
-            }
-            cookies.extend_from_slice(value.as_bytes());
-        } else if name != "host"
-            && name != "content-length"
-            && name != "expect"
-            && !is_hop_by_hop(name)
-            && may_client_say(name)
-        {
-            show(name, value.as_bytes());
-        }
-    }
-    if !cookies.is_empty() {
-        show("cookie", &cookies);
-    }
 }
 
 /// The body of a request as hyper reads it.
@@ -261,13 +212,24 @@ pub(super) struct IncomingBody {
     body: Incoming,
     pub(super) bytes: u64,
     bytes_max: u64,
+    begun: bool,
 }
 
 impl RequestBody for IncomingBody {
+    fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    fn poll_gone(&mut self, _cx: &mut Context<'_>, _deadline: &Deadline) -> Poll<()> {
+        // Hyper drops what serves a stream that is reset.
+        Poll::Pending
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
         let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
             return Poll::Ready(Ok(Piece::End(None)));
         };
+        self.begun = true;
         let frame = frame.map_err(|_reset| Refusal::ClientGone)?;
         match frame.into_data() {
             Ok(data) => {

@@ -142,8 +142,8 @@ impl Drop for Record {
     fn drop(&mut self) {
         let duration = self.worker.now().saturating_duration_since(self.started);
         if self.status == 0 {
-            self.reason = self.reason.or(Some("client_gone"));
-            self.status = 499;
+            self.reason = self.reason.or(Some(Refusal::ClientGone.reason()));
+            self.status = Refusal::ClientGone.status().as_u16();
         }
         if let Some(backend) = &self.backend {
             backend.metrics.answered(self.status, duration);

@@ -12,7 +12,8 @@ use crate::backend::{BackendState, InFlight};
 use crate::core::http1::response::Asked;
 use crate::core::http1::write::{self, Framing};
 use crate::core::target::Target;
-use crate::exchange::{BackendConnection, Exchange, Http1Exchange, Http2Exchange, RequestBody};
+use crate::deadline::Deadline;
+use crate::exchange::{Answer, BackendConnection, Exchange, Http1Exchange, Http2Exchange, RequestBody};
 use crate::refusal::Refusal;
 use crate::worker::Worker;
 
@@ -30,41 +31,94 @@ pub(crate) struct Outgoing<'r, F> {
     pub(crate) record: &'r Record,
 }
 
-/// Sends a request to an endpoint of the backend.
+/// Which connection a request goes out on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wanted {
+    /// A kept one if there is any.
+    Any,
+    Fresh,
+}
+
+/// Sends a request to an endpoint of the backend, and waits for the head of its answer. A kept connection may end
+/// under a request at any time, so what may be sent again is, once, on a fresh one.
+///
+/// `deadline` is set to when the head must be there.
 ///
 /// # Errors
-/// When no endpoint can be reached.
-pub(crate) async fn open<B: RequestBody, F: Fn(&mut dyn FnMut(&str, &[u8]))>(
+/// When no endpoint can be reached, or it does not answer.
+pub(crate) async fn ask<B: RequestBody, F: Fn(&mut dyn FnMut(&str, &[u8]))>(
     worker: &Rc<Worker>,
     backend: &Rc<BackendState>,
     outgoing: &Outgoing<'_, F>,
     body: B,
-) -> Result<(Exchange<B>, InFlight), Refusal> {
+    deadline: &Deadline,
+) -> Result<(Answer, Exchange<B>, InFlight), Refusal> {
     let in_flight = worker.choose(backend)?;
-    let exchange = match backend.backend.protocol {
+    let mut exchange = open(backend, &in_flight, outgoing, body, Wanted::Any).await?;
+    deadline.set(backend.backend.timeouts.response.duration());
+    let mut answer = poll_answer(&mut exchange, deadline).await;
+    if let Err(refusal) = &answer
+        && exchange.may_be_sent_again(outgoing.method, refusal)
+    {
+        let body = exchange.into_body();
+        exchange = open(backend, &in_flight, outgoing, body, Wanted::Fresh).await?;
+        answer = poll_answer(&mut exchange, deadline).await;
+    }
+    Ok((answer?, exchange, in_flight))
+}
+
+async fn open<B: RequestBody, F: Fn(&mut dyn FnMut(&str, &[u8]))>(
+    backend: &BackendState,
+    in_flight: &InFlight,
+    outgoing: &Outgoing<'_, F>,
+    body: B,
+    wanted: Wanted,
+) -> Result<Exchange<B>, Refusal> {
+    let target = &in_flight.0;
+    Ok(match backend.backend.protocol {
         Protocol::Http2 | Protocol::Grpc if outgoing.asked == Asked::Upgrade => return Err(Refusal::Upgrade),
         Protocol::Http2 | Protocol::Grpc => {
-            let sender = backend.http2(&in_flight.0).await?;
+            let connection = match target.http2() {
+                Some(connection) if wanted == Wanted::Any => connection,
+                Some(_) | None => backend.connect_http2(target).await?,
+            };
             let head = outgoing.http2_head().ok_or(Refusal::Upgrade)?;
             let has_body = outgoing.framing != Framing::None;
-            Exchange::Http2(Box::new(Http2Exchange::new(sender, head, has_body, body)))
+            Exchange::Http2(Box::new(Http2Exchange::new(connection, head, has_body, body)))
         }
         // Others than HTTP are not routed here; see `snapshot::compile`.
         Protocol::Http | Protocol::Tcp | Protocol::Tls | Protocol::Udp => {
-            let kept = poll_fn(|cx| Poll::Ready(in_flight.0.reuse(cx))).await;
+            let kept = match wanted {
+                Wanted::Any => poll_fn(|cx| Poll::Ready(target.reuse(cx, outgoing.method))).await,
+                Wanted::Fresh => None,
+            };
             let connection = match kept {
                 Some(connection) => connection,
-                None => backend.connect_http1(&in_flight.0).await?,
+                None => backend.connect_http1(target).await?,
             };
             Exchange::Http1(Box::new(outgoing.http1(connection, body)))
         }
-    };
-    Ok((exchange, in_flight))
+    })
+}
+
+async fn poll_answer<B: RequestBody>(
+    exchange: &mut Exchange<B>,
+    deadline: &Deadline,
+) -> Result<Answer, Refusal> {
+    poll_fn(|cx| match exchange.poll_head(cx) {
+        Poll::Pending if exchange.body_mut().poll_gone(cx, deadline).is_ready() => {
+            Poll::Ready(Err(Refusal::ClientGone))
+        }
+        Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Refusal::ResponseTimeout)),
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(answer) => Poll::Ready(answer),
+    })
+    .await
 }
 
 impl<F: Fn(&mut dyn FnMut(&str, &[u8]))> Outgoing<'_, F> {
     /// An exchange over HTTP/1.1 on a connection.
-    pub(crate) fn http1<B: RequestBody>(&self, connection: BackendConnection, body: B) -> Http1Exchange<B> {
+    fn http1<B: RequestBody>(&self, connection: BackendConnection, body: B) -> Http1Exchange<B> {
         // A head with the fields of a browser fits.
         let mut head = BytesMut::with_capacity(2048);
         let target = self.target;

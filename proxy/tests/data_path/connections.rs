@@ -42,6 +42,20 @@ fn a_kept_connection_that_the_app_closed_costs_no_request() {
 }
 
 #[test]
+fn a_request_that_cannot_be_sent_twice_is_not() {
+    let app = App::start(|_, mut stream| {
+        drop(read_head(&mut stream));
+        answer(&mut stream, "once");
+        drop(read_head(&mut stream));
+    });
+    let plane = Plane::start(&Wanted { port: app.address.port(), ..Wanted::default() });
+    let mut client = plane.client();
+    assert_eq!(ask(&mut client, &get("/")).body, "once");
+    assert_eq!(ask(&mut client, "POST / HTTP/1.1\r\nhost: shop.example.com\r\n\r\n").status, 502);
+    assert_eq!(app.connections(), 1);
+}
+
+#[test]
 fn half_a_head_is_refused_when_its_time_is_over() {
     let limits = ConnectionLimits { head_timeout: Duration::from_millis(200), ..ConnectionLimits::default() };
     let plane = Plane::with_limits(&Wanted::default(), limits);

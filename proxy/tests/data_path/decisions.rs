@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::app::App;
 use crate::client::{ask, get};
+use crate::frames::{Reply, ask_in_frames, get_fields};
 use crate::plane::{Plane, Wanted};
 
 #[test]
@@ -38,6 +39,30 @@ fn what_is_not_exposed_is_refused_and_the_connection_lives_on() {
     assert_eq!(ask(&mut client, &get("/a")).status, 200);
     assert_eq!(ask(&mut client, &get("/x/../a")).status, 400);
     assert_eq!(app.connections(), 1);
+}
+
+/// Invariant 3: a route is chosen by what the app will see.
+#[test]
+fn a_field_that_does_not_reach_the_app_chooses_no_route() {
+    let app = App::echo();
+    let api = "[{path: {exact: /tenant}, headers: {x-tenant: a}, authentication: none}, \
+                {path: {exact: /address}, headers: {x-real-ip: 6.6.6.6}, authentication: none}, \
+                {path: {exact: /te}, headers: {te: trailers}, authentication: none}]";
+    let plane = Plane::start(&Wanted { port: app.address.port(), api, ..Wanted::default() });
+    let mut client = plane.client();
+    let mut status = |path: &str, fields: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: shop.example.com\r\n{fields}\r\n");
+        ask(&mut client, &request).status
+    };
+    assert_eq!(status("/tenant", "x-tenant: a\r\n"), 200);
+    assert_eq!(status("/tenant", "x-tenant: a\r\nconnection: x-tenant\r\n"), 404);
+    assert_eq!(status("/address", "x-real-ip: 6.6.6.6\r\n"), 404);
+    assert_eq!(status("/te", "te: trailers\r\n"), 404);
+    let trust = plane.certify();
+    let reply = |path, name, value| ask_in_frames(&plane, &trust, &get_fields(path, &[(name, value)]), &[]);
+    assert_eq!(reply("/tenant", "x-tenant", "a"), Reply::Status(200));
+    assert_eq!(reply("/address", "x-real-ip", "6.6.6.6"), Reply::Status(404));
+    assert_eq!(reply("/te", "te", "trailers"), Reply::Status(404));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! HTTP/2, on either side and on both.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 
@@ -13,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use proxy::ListenerKind;
 use rustls::pki_types::ServerName;
 
-use crate::app::App;
+use crate::app::{App, read_to_end};
 use crate::plane::{Plane, Wanted};
 
 type Sender<B> = hyper::client::conn::http2::SendRequest<B>;
@@ -131,4 +132,81 @@ async fn next(events: &mpsc::Receiver<Event>) -> Event {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await.unwrap()
+}
+
+/// How an app ends a request without an answer.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Reset(h2::Reason),
+    Closed,
+}
+
+/// An HTTP/2 app that ends the second request of its first connection so, and answers all others with the
+/// connection's number.
+fn serve(number: usize, stream: std::net::TcpStream, ending: Ending) {
+    stream.set_nonblocking(true).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut requests = 0;
+        while let Some(Ok((_request, mut respond))) = connection.accept().await {
+            requests += 1;
+            match ending {
+                Ending::Reset(reason) if (number, requests) == (0, 2) => respond.send_reset(reason),
+                Ending::Closed if (number, requests) == (0, 2) => return,
+                Ending::Reset(_) | Ending::Closed => {
+                    let mut body = respond.send_response(Response::new(()), false).unwrap();
+                    body.send_data(Bytes::from(number.to_string()), true).unwrap();
+                }
+            }
+        }
+    });
+}
+
+#[tokio::test]
+async fn an_http2_app_is_asked_again_only_where_that_does_no_harm() {
+    for (ending, method, expected) in [
+        (Ending::Closed, "GET", 200),
+        (Ending::Closed, "POST", 502),
+        (Ending::Reset(h2::Reason::REFUSED_STREAM), "POST", 200),
+        (Ending::Reset(h2::Reason::CANCEL), "GET", 502),
+    ] {
+        let app = App::start(move |number, stream| serve(number, stream, ending));
+        let plane =
+            Plane::start(&Wanted { port: app.address.port(), protocol: "http2", ..Wanted::default() });
+        let mut client = connect(&plane).await;
+        for status in [200, expected] {
+            let request = Request::builder().method(method).uri("https://shop.example.com/");
+            let answer = client.send_request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap();
+            assert_eq!(answer.status(), status, "{ending:?} {method}");
+            drop(answer.into_body().collect().await);
+        }
+        assert_eq!(app.connections(), if expected == 200 { 2 } else { 1 }, "{ending:?} {method}");
+    }
+}
+
+/// RFC 9113 §6.8: what came after the last stream that a GOAWAY names was not looked at.
+#[tokio::test]
+async fn a_request_that_an_http2_app_says_it_did_not_look_at_is_sent_again() {
+    let app = App::start(|number, mut stream| {
+        if number > 0 {
+            return serve(number, stream, Ending::Closed);
+        }
+        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).unwrap();
+        stream.read_exact(&mut [0; 24]).unwrap();
+        let mut frame = [0; 9];
+        while frame[3] != 1 {
+            stream.read_exact(&mut frame).unwrap();
+            let length = u32::from_be_bytes([0, frame[0], frame[1], frame[2]]);
+            std::io::copy(&mut (&mut stream).take(length.into()), &mut std::io::sink()).unwrap();
+        }
+        stream.write_all(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+        drop(read_to_end(&mut stream));
+    });
+    let plane = Plane::start(&Wanted { port: app.address.port(), protocol: "http2", ..Wanted::default() });
+    let mut client = connect(&plane).await;
+    let request = Request::post("https://shop.example.com/").body(Full::<Bytes>::default()).unwrap();
+    assert_eq!(client.send_request(request).await.unwrap().status(), 200);
+    assert_eq!(app.connections(), 2);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use policy::clock::{Clock as _, SystemClock};
@@ -26,6 +26,21 @@ pub(crate) struct Plane {
     pub(crate) certificates: Arc<Certificates>,
     pub(crate) key_sets: Arc<KeySets>,
     pub(crate) http01: Arc<Http01Tokens>,
+    log: mpsc::Receiver<Vec<u8>>,
+}
+
+struct LogSink(mpsc::Sender<Vec<u8>>);
+
+impl std::io::Write for LogSink {
+    fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {
+        // A test that does not read the log has let go of it.
+        let _unread = self.0.send(lines.to_vec());
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// How an app and its ingress differ from the plainest.
@@ -99,13 +114,14 @@ impl Plane {
         current.publish(wanted.compile(1));
         let (certificates, key_sets, http01) =
             (Arc::<Certificates>::default(), Arc::<KeySets>::default(), Arc::<Http01Tokens>::default());
+        let (lines, log) = mpsc::channel();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = |kind| Listener { address: local, kind };
         let options = Options {
             workers: NonZeroUsize::MIN,
             listeners: vec![listener(ListenerKind::Http), listener(ListenerKind::Https)],
             limits,
-            access_log: None,
+            access_log: Some(Box::new(LogSink(lines))),
             seed: 1,
         };
         let shared = Shared {
@@ -117,7 +133,7 @@ impl Plane {
             https_port: 443.into(),
         };
         let running = proxy::start(options, shared).unwrap();
-        Self { running, current, certificates, key_sets, http01 }
+        Self { running, current, certificates, key_sets, http01, log }
     }
 
     pub(crate) fn address(&self, kind: ListenerKind) -> SocketAddr {
@@ -127,6 +143,11 @@ impl Plane {
     /// A plain connection.
     pub(crate) fn client(&self) -> TcpStream {
         connect(self.address(ListenerKind::Http))
+    }
+
+    /// Waits for lines of the access log.
+    pub(crate) fn logged(&self) -> String {
+        String::from_utf8(self.log.recv_timeout(Duration::from_secs(10)).unwrap()).unwrap()
     }
 
     /// Publishes, and waits until every worker has it.

@@ -9,6 +9,7 @@ use super::head::{
     self, ConnectionOptions, DeclaredFraming, Fields, FramingFields, HeadLimits, HeadScan, Line,
 };
 use crate::core::authority::Authority;
+use crate::core::method;
 
 /// A request head, whole and free of ambiguity.
 #[derive(Clone, Debug)]
@@ -86,7 +87,7 @@ impl RequestHead {
         if target.len() > limits.target_bytes_max {
             return Err(BadRequest::TargetTooLong);
         }
-        if !is_method(method) || !single_spaced(&buffer[..length], method, target) {
+        if !method::is_well_formed(method) || !single_spaced(&buffer[..length], method, target) {
             return Err(BadRequest::RequestLine);
         }
         let place = |part: &[u8]| head::position(&buffer[..length], part);
@@ -245,14 +246,6 @@ impl Upgrade {
         let is_websocket = value.eq_ignore_ascii_case(b"websocket");
         if self == Self::None && is_websocket { Self::WebSocket } else { Self::Other }
     }
-}
-
-/// Methods are case-sensitive (RFC 9110 §9.1), and every registered one is in capitals: what is written otherwise
-/// would be one method to us and another to a backend that folds case.
-fn is_method(method: &str) -> bool {
-    method
-        .bytes()
-        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_'))
 }
 
 fn fault(error: httparse::Error, head: &[u8]) -> BadRequest {

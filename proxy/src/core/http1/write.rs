@@ -23,14 +23,20 @@ impl RequestHead {
     /// The fields that go on to a backend: not those about this connection, its framing or its host, and none
     /// that a client may not say.
     pub fn forwarded(&self) -> impl Iterator<Item = Field<'_>> {
-        let nominated = self.nominates().then(|| self.fields());
-        self.fields().iter().filter(move |field| {
-            !ends_here(field)
-                && !field.is("host")
-                && !field.is("expect")
-                && may_client_say(field.name)
-                && !nominated.is_some_and(|fields| is_nominated(fields, field.name))
-        })
+        self.fields().iter().filter(|field| self.goes_on(field))
+    }
+
+    /// Those of them that have this name, given in lower case.
+    pub fn forwarded_as<'h>(&'h self, name: &'h str) -> impl Iterator<Item = Field<'h>> {
+        self.fields().iter().filter(move |field| field.is(name) && self.goes_on(field))
+    }
+
+    fn goes_on(&self, field: &Field<'_>) -> bool {
+        let stays = ends_here(field)
+            || field.is("host")
+            || field.is("expect")
+            || (self.nominates() && is_nominated(self.fields(), field.name));
+        !stays && may_client_say(field.name)
     }
 }
 

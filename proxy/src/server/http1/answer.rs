@@ -16,7 +16,7 @@ use crate::core::http1::body::{write_chunk_head, write_last_chunk};
 use crate::core::http1::request::{RequestHead, Version};
 use crate::core::http1::write::{self, Framing};
 use crate::deadline::Deadline;
-use crate::exchange::{Answer, Exchange, Piece};
+use crate::exchange::{Answer, Exchange, Piece, RequestBody as _};
 use crate::io::poll_write_two;
 use crate::listen::ListenerKind;
 use crate::refusal::Refusal;
@@ -76,6 +76,8 @@ pub(super) async fn forward(
                 }
             } else if stream.ended {
                 return Poll::Ready(Ok(()));
+            } else if exchange.body_mut().poll_gone(cx, deadline).is_ready() {
+                return Poll::Ready(Err(Refusal::ClientGone));
             }
             return if deadline.poll_passed(cx) {
                 Poll::Ready(Err(Refusal::ResponseTimeout))

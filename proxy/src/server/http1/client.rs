@@ -24,6 +24,8 @@ pub(super) struct Client {
     scan: HeadScan,
     served: bool,
     aborted: bool,
+    /// It said that it will send no more.
+    half_closed: bool,
 }
 
 /// What came of waiting for a request.
@@ -36,6 +38,13 @@ pub(super) enum Next {
 
 /// First read of a request. Most heads fit; no memory is held while none comes.
 const FIRST_READ_BYTES: usize = 4 << 10;
+/// How long a client that ended its sending side is served on while it waits for the endpoint.
+///
+/// The end of the stream is all that the kernel shows of most clients that left, but also of those that only have
+/// nothing more to say (`nc -N`, `socat`). nginx, Envoy and Go drop both at once, older HAProxy serves both to the end.
+/// Here what an endpoint answers or goes on with in this time still arrives, and what nobody waits for ends soon.
+/// A reset leaves no doubt and ends the request at once.
+const HALF_CLOSED_MAX: Duration = Duration::from_secs(2);
 /// How long a client that was refused may go on sending before its connection is cut.
 const LINGER: Duration = Duration::from_secs(2);
 /// How much of it is read.
@@ -43,7 +52,14 @@ const LINGER_BYTES_MAX: usize = 256 << 10;
 
 impl Client {
     pub(super) fn new(io: ClientIo) -> Self {
-        Self { io, buffer: ReadBuffer::default(), scan: HeadScan::default(), served: false, aborted: false }
+        Self {
+            io,
+            buffer: ReadBuffer::default(),
+            scan: HeadScan::default(),
+            served: false,
+            aborted: false,
+            half_closed: false,
+        }
     }
 
     /// Waits for the next request.
@@ -75,7 +91,12 @@ impl Client {
                 .await
             } else {
                 self.buffer.release();
-                poll_fn(|cx| self.poll_first(cx, worker, deadline)).await
+                poll_fn(|cx| match self.poll_first(cx) {
+                    Poll::Pending if worker.is_draining() || deadline.poll_passed(cx) => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(read) => Poll::Ready(Some(read)),
+                })
+                .await
             };
             match read {
                 // The first byte starts the clock for the head.
@@ -92,23 +113,29 @@ impl Client {
     }
 
     /// Waits for the first bytes of a request on the stack, so that idle connections hold no buffer.
-    fn poll_first(
-        &mut self,
-        cx: &mut Context<'_>,
-        worker: &Worker,
-        deadline: &Deadline,
-    ) -> Poll<Option<std::io::Result<usize>>> {
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         let mut space = [MaybeUninit::uninit(); FIRST_READ_BYTES];
         let mut read = ReadBuf::uninit(&mut space);
-        match Pin::new(&mut self.io).poll_read(cx, &mut read) {
-            Poll::Ready(Ok(())) => {
-                self.buffer.bytes.extend_from_slice(read.filled());
-                Poll::Ready(Some(Ok(read.filled().len())))
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
+        self.buffer.bytes.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    }
+
+    /// Whether the client still waits for an answer, asked while the endpoint is waited for.
+    fn poll_gone(&mut self, cx: &mut Context<'_>, deadline: &Deadline) -> Poll<()> {
+        // What is here already of the next request says that it does.
+        if !self.half_closed && self.buffer.bytes.is_empty() {
+            match self.poll_first(cx) {
+                Poll::Ready(Err(_reset)) => return Poll::Ready(()),
+                Poll::Ready(Ok(0)) => self.half_closed = true,
+                Poll::Ready(Ok(1..)) | Poll::Pending => {}
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
-            Poll::Pending if worker.is_draining() || deadline.poll_passed(cx) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
         }
+        if !self.half_closed {
+            return Poll::Pending;
+        }
+        deadline.at_most(HALF_CLOSED_MAX);
+        if deadline.poll_passed(cx) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Makes sure that the client notices that the answer is not whole.
@@ -166,11 +193,6 @@ impl<'c> ClientBody<'c> {
         self.bytes
     }
 
-    /// Whether any of it was taken, so that it cannot be sent again.
-    pub(super) const fn has_begun(&self) -> bool {
-        self.begun
-    }
-
     /// Whether all of it was read.
     pub(super) const fn is_done(&self) -> bool {
         self.decoder.is_done()
@@ -196,6 +218,15 @@ impl<'c> ClientBody<'c> {
 }
 
 impl RequestBody for ClientBody<'_> {
+    fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>, deadline: &Deadline) -> Poll<()> {
+        // While there is a body to read, reading it shows.
+        if self.decoder.is_done() { self.client.poll_gone(cx, deadline) } else { Poll::Pending }
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
         if !self.decoder.is_done() {
             ready!(self.poll_interim(cx))?;
