@@ -34,14 +34,14 @@ struct Buffer {
 
 /// What is said of a request.
 pub(crate) struct Line<'l> {
-    pub(crate) request_id: &'l str,
-    pub(crate) trace_id: &'l str,
+    pub(crate) request_id: &'l [u8],
+    pub(crate) trace_id: &'l [u8],
     pub(crate) client: &'l str,
     pub(crate) protocol: &'static str,
     pub(crate) scheme: &'static str,
-    pub(crate) host: &'l str,
-    pub(crate) method: &'l str,
-    pub(crate) path: &'l str,
+    pub(crate) host: &'l [u8],
+    pub(crate) method: &'l [u8],
+    pub(crate) path: &'l [u8],
     pub(crate) status: u16,
     pub(crate) reason: Option<&'static str>,
     pub(crate) route: Option<&'l str>,
@@ -98,7 +98,8 @@ fn flush(buffer: &mut Buffer, sink: &SyncSender<Vec<u8>>) {
     if buffer.bytes.is_empty() {
         return;
     }
-    let bytes = std::mem::take(&mut buffer.bytes);
+    // With room for the next lines at once: growing step by step would copy them each time.
+    let bytes = std::mem::replace(&mut buffer.bytes, Vec::with_capacity(BUFFER_BYTES + LINE_BYTES_FIXED));
     let lines = std::mem::take(&mut buffer.lines);
     match sink.try_send(bytes) {
         Ok(()) => {}
@@ -111,57 +112,64 @@ fn flush(buffer: &mut Buffer, sink: &SyncSender<Vec<u8>>) {
     }
 }
 
+/// Names, digits and punctuation of a line, whatever it says.
+const LINE_BYTES_FIXED: usize = 512;
+
 impl Line<'_> {
     fn append(&self, out: &mut Vec<u8>, time: &str) {
+        // One look at the room for the whole line, unless much of it must be escaped.
+        out.reserve(LINE_BYTES_FIXED + self.host.len() + self.path.len() + self.user_agent.len());
         out.extend_from_slice(b"{\"time\":\"");
         out.extend_from_slice(time.as_bytes());
-        out.push(b'"');
-        text(out, "request_id", self.request_id.as_bytes());
-        text(out, "trace_id", self.trace_id.as_bytes());
-        text(out, "client", self.client.as_bytes());
-        text(out, "protocol", self.protocol.as_bytes());
-        text(out, "scheme", self.scheme.as_bytes());
-        text(out, "host", self.host.as_bytes());
-        text(out, "method", self.method.as_bytes());
-        text(out, "path", self.path.as_bytes());
-        number(out, "status", u64::from(self.status));
+        plain(out, "\",\"request_id\":\"", self.request_id);
+        plain(out, "\",\"trace_id\":\"", self.trace_id);
+        plain(out, "\",\"client\":\"", self.client.as_bytes());
+        plain(out, "\",\"protocol\":\"", self.protocol.as_bytes());
+        plain(out, "\",\"scheme\":\"", self.scheme.as_bytes());
+        text(out, "\",\"host\":\"", self.host);
+        text(out, "\",\"method\":\"", self.method);
+        text(out, "\",\"path\":\"", self.path);
+        number(out, "\",\"status\":", u64::from(self.status));
+        number(out, ",\"bytes_in\":", self.bytes_in);
+        number(out, ",\"bytes_out\":", self.bytes_out);
+        number(out, ",\"duration_us\":", u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX));
         let optional = [
-            ("reason", self.reason),
-            ("route", self.route),
-            ("backend", self.backend),
-            ("subject", self.subject),
+            (",\"reason\":\"", self.reason),
+            (",\"route\":\"", self.route),
+            (",\"backend\":\"", self.backend),
+            (",\"subject\":\"", self.subject),
         ];
         for (name, value) in optional {
             if let Some(value) = value {
                 text(out, name, value.as_bytes());
+                out.push(b'"');
             }
         }
-        text(out, "user_agent", self.user_agent);
-        number(out, "bytes_in", self.bytes_in);
-        number(out, "bytes_out", self.bytes_out);
-        number(out, "duration_us", u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX));
-        out.extend_from_slice(b"}\n");
+        text(out, ",\"user_agent\":\"", self.user_agent);
+        out.extend_from_slice(b"\"}\n");
     }
 }
 
-fn text(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(b",\"");
+/// A string that cannot hold what JSON escapes, after its name and opening quote.
+fn plain(out: &mut Vec<u8>, name: &'static str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":\"");
-    escape(out, value);
-    out.push(b'"');
+    out.extend_from_slice(value);
 }
 
-/// JSON strings (RFC 8259 §7). What is not printable ASCII is escaped byte by byte: a log is read in terminals.
-fn escape(out: &mut Vec<u8>, value: &[u8]) {
-    if value.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+/// Any string, after its name and opening quote (RFC 8259 §7). What is not printable ASCII is escaped byte by byte: a
+/// log is read in terminals.
+fn text(out: &mut Vec<u8>, name: &'static str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    // Without a way out of the loop, so that many bytes are looked at together.
+    let escapes = value.iter().fold(false, |found, byte| found | must_escape(*byte));
+    if !escapes {
         out.extend_from_slice(value);
         return;
     }
     for byte in value {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
-            b' '..=b'~' => out.push(*byte),
+            other if !must_escape(*other) => out.push(*other),
             other => {
                 let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit)];
                 out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(other >> 4), hex(other & 0xf)]);
@@ -170,10 +178,12 @@ fn escape(out: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
-fn number(out: &mut Vec<u8>, name: &str, value: u64) {
-    out.extend_from_slice(b",\"");
+const fn must_escape(byte: u8) -> bool {
+    (byte < b' ') | (byte > b'~') | (byte == b'"') | (byte == b'\\')
+}
+
+fn number(out: &mut Vec<u8>, name: &'static str, value: u64) {
     out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     let mut rest = value;
@@ -242,7 +252,7 @@ mod tests {
     #[test]
     fn what_clients_send_cannot_break_a_line() {
         let mut out = Vec::new();
-        text(&mut out, "user_agent", b"a\"b\\c\nd\x1b[31m\xff");
-        assert_eq!(out, br#","user_agent":"a\"b\\c\u000ad\u001b[31m\u00ff""#);
+        text(&mut out, ",\"user_agent\":\"", b"a\"b\\c\nd\x1b[31m\xff");
+        assert_eq!(out, br#","user_agent":"a\"b\\c\u000ad\u001b[31m\u00ff"#);
     }
 }

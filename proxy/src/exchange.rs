@@ -90,13 +90,13 @@ impl Answer {
     }
 
     /// Shows every field that goes on to a client.
-    pub(crate) fn each_field(&self, mut show: impl FnMut(&str, &[u8])) {
+    pub(crate) fn each_field(&self, mut show: impl FnMut(&[u8], &[u8])) {
         match self {
             Self::Http1(head) => head.forwarded().for_each(|field| show(field.name, field.value)),
             Self::Http2(parts, _) => {
                 for (name, value) in &parts.headers {
                     if !is_hop_by_hop(name.as_str()) && name != http::header::CONTENT_LENGTH {
-                        show(name.as_str(), value.as_bytes());
+                        show(name.as_str().as_bytes(), value.as_bytes());
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! One worker: a thread with its own runtime, listeners, backends and numbers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
@@ -56,7 +56,7 @@ pub(crate) struct Worker {
     pub(crate) log: AccessLog,
     pub(crate) drain: CancellationToken,
     snapshot: RefCell<Arc<Snapshot>>,
-    backends: RefCell<HashMap<Digest, Rc<BackendState>>>,
+    backends: RefCell<BTreeMap<Digest, Rc<BackendState>>>,
     endpoints: Arc<Endpoints>,
     enforced: Arc<AtomicU64>,
     connections: Cell<usize>,

@@ -9,7 +9,8 @@ pub use super::http1::is_hop_by_hop;
 /// for a setting (CVE-2016-5385). A name with other characters than letters, digits and hyphens is refused
 /// because backends fold such names to one with hyphens (`X_Real_IP`).
 #[must_use]
-pub fn may_client_say(name: &str) -> bool {
+pub fn may_client_say(name: impl AsRef<[u8]>) -> bool {
+    let name = name.as_ref();
     const PREFIXES: [&str; 4] = ["x-forwarded", "x-envoy-", "x-original-", "x-http-method"];
     const NAMES: [&str; 10] = [
         "forwarded",
@@ -23,16 +24,17 @@ pub fn may_client_say(name: &str) -> bool {
         "x-request-id",
         "x-rewrite-url",
     ];
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+    if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
         return false;
     }
     // Nearly all fields end here: nothing refused begins with another letter.
-    if !matches!(name.as_bytes().first().map(u8::to_ascii_lowercase), Some(b'x' | b'f' | b'p' | b't')) {
+    if !matches!(name.first().map(u8::to_ascii_lowercase), Some(b'x' | b'f' | b'p' | b't')) {
         return true;
     }
-    let begins =
-        |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    !(PREFIXES.iter().any(begins) || NAMES.iter().any(|own| name.eq_ignore_ascii_case(own)))
+    let begins = |prefix: &&str| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    !(PREFIXES.iter().any(begins) || NAMES.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes())))
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ async fn forward_request(
             request::Framing::Chunked => Framing::Chunked,
         },
         asked,
-        fields: |show: &mut dyn FnMut(&str, &[u8])| {
+        fields: |show: &mut dyn FnMut(&[u8], &[u8])| {
             head.forwarded().for_each(|field| show(field.name, field.value));
         },
         connection,

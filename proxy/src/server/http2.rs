@@ -193,8 +193,10 @@ async fn forward_request(
         port: head.authority().port(),
         framing,
         asked: if head.method() == "HEAD" { Asked::Head } else { Asked::Plain },
-        fields: |show: &mut dyn FnMut(&str, &[u8])| {
-            head.forwarded().iter().for_each(|(name, value)| show(name.as_str(), value.as_bytes()));
+        fields: |show: &mut dyn FnMut(&[u8], &[u8])| {
+            head.forwarded()
+                .iter()
+                .for_each(|(name, value)| show(name.as_str().as_bytes(), value.as_bytes()));
         },
         connection,
         record,

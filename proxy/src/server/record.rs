@@ -35,15 +35,54 @@ impl Connection {
 /// Of a `User-Agent` that is longer, the log shows the beginning.
 const USER_AGENT_BYTES_MAX: usize = 256;
 
+/// What a head said, for the log: method, host, user agent and path one after the other, in one allocation.
+#[derive(Default)]
+struct Said {
+    text: Vec<u8>,
+    method_end: usize,
+    host_end: usize,
+    user_agent_end: usize,
+}
+
+/// Room for a path of usual length, so that it does not move the rest.
+const PATH_BYTES_EXPECTED: usize = 96;
+
+impl Said {
+    fn new(method: &str, host: &str, user_agent: &[u8]) -> Self {
+        let method_end = method.len();
+        let host_end = method_end + host.len();
+        let user_agent_end = host_end + user_agent.len();
+        let mut text = Vec::with_capacity(user_agent_end + PATH_BYTES_EXPECTED);
+        text.extend_from_slice(method.as_bytes());
+        text.extend_from_slice(host.as_bytes());
+        text.extend_from_slice(user_agent);
+        Self { text, method_end, host_end, user_agent_end }
+    }
+
+    fn method(&self) -> &[u8] {
+        &self.text[..self.method_end]
+    }
+
+    fn host(&self) -> &[u8] {
+        &self.text[self.method_end..self.host_end]
+    }
+
+    fn user_agent(&self) -> &[u8] {
+        &self.text[self.host_end..self.user_agent_end]
+    }
+
+    /// Empty until [`Record::set_path`].
+    fn path(&self) -> &[u8] {
+        &self.text[self.user_agent_end..]
+    }
+}
+
 /// What is known of one request.
 pub(crate) struct Record {
     pub(crate) id: RequestId,
     pub(crate) trace: TraceParent,
     pub(crate) protocol: &'static str,
-    pub(crate) method: String,
-    pub(crate) host: String,
-    pub(crate) path: String,
-    pub(crate) user_agent: Vec<u8>,
+    said: Said,
     pub(crate) route: Option<Arc<Route>>,
     pub(crate) backend: Option<Rc<BackendState>>,
     pub(crate) subject: Option<String>,
@@ -69,10 +108,7 @@ impl Record {
             id,
             trace,
             protocol,
-            method: String::new(),
-            host: String::new(),
-            path: String::new(),
-            user_agent: Vec::new(),
+            said: Said::default(),
             route: None,
             backend: None,
             subject: None,
@@ -88,16 +124,13 @@ impl Record {
 
     /// Takes in what the head says.
     pub(crate) fn describe(&mut self, method: &str, host: &str, user_agent: Option<&[u8]>) {
-        method.clone_into(&mut self.method);
-        host.clone_into(&mut self.host);
-        if let Some(agent) = user_agent {
-            self.user_agent.extend_from_slice(&agent[..agent.len().min(USER_AGENT_BYTES_MAX)]);
-        }
+        let agent = user_agent.unwrap_or_default();
+        self.said = Said::new(method, host, &agent[..agent.len().min(USER_AGENT_BYTES_MAX)]);
     }
 
     /// Takes in the path in its one form.
     pub(crate) fn set_path(&mut self, path: &str) {
-        path.clone_into(&mut self.path);
+        self.said.text.extend_from_slice(path.as_bytes());
     }
 
     /// Notes where the request goes.
@@ -151,20 +184,20 @@ impl Drop for Record {
             backend.metrics.bytes_out.add(self.bytes_out);
         }
         self.worker.log.write(&Line {
-            request_id: self.id.as_str(),
+            request_id: self.id.as_bytes(),
             trace_id: self.trace.trace_id(),
             client: &self.connection.client,
             protocol: self.protocol,
             scheme: self.connection.scheme(),
-            host: &self.host,
-            method: &self.method,
-            path: &self.path,
+            host: self.said.host(),
+            method: self.said.method(),
+            path: self.said.path(),
             status: self.status,
             reason: self.reason,
             route: self.route.as_ref().map(|route| route.id.as_str()),
             backend: self.backend.as_ref().map(|backend| backend.backend.name.as_str()),
             subject: self.subject.as_deref(),
-            user_agent: &self.user_agent,
+            user_agent: self.said.user_agent(),
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             duration,

@@ -46,7 +46,7 @@ enum Wanted {
 ///
 /// # Errors
 /// When no endpoint can be reached, or it does not answer.
-pub(crate) async fn ask<B: RequestBody, F: Fn(&mut dyn FnMut(&str, &[u8]))>(
+pub(crate) async fn ask<B: RequestBody, F: Fn(&mut dyn FnMut(&[u8], &[u8]))>(
     worker: &Rc<Worker>,
     backend: &Rc<BackendState>,
     outgoing: &Outgoing<'_, F>,
@@ -67,7 +67,7 @@ pub(crate) async fn ask<B: RequestBody, F: Fn(&mut dyn FnMut(&str, &[u8]))>(
     Ok((answer?, exchange, in_flight))
 }
 
-async fn open<B: RequestBody, F: Fn(&mut dyn FnMut(&str, &[u8]))>(
+async fn open<B: RequestBody, F: Fn(&mut dyn FnMut(&[u8], &[u8]))>(
     backend: &BackendState,
     in_flight: &InFlight,
     outgoing: &Outgoing<'_, F>,
@@ -116,7 +116,7 @@ async fn poll_answer<B: RequestBody>(
     .await
 }
 
-impl<F: Fn(&mut dyn FnMut(&str, &[u8]))> Outgoing<'_, F> {
+impl<F: Fn(&mut dyn FnMut(&[u8], &[u8]))> Outgoing<'_, F> {
     /// An exchange over HTTP/1.1 on a connection.
     fn http1<B: RequestBody>(&self, connection: BackendConnection, body: B) -> Http1Exchange<B> {
         // A head with the fields of a browser fits.
@@ -151,8 +151,8 @@ impl<F: Fn(&mut dyn FnMut(&str, &[u8]))> Outgoing<'_, F> {
             .ok()?;
         let mut request = http::Request::builder().method(self.method).uri(uri).body(()).ok()?;
         let headers = request.headers_mut();
-        let mut add = |name: &str, value: &[u8]| {
-            let name = http::HeaderName::from_bytes(name.as_bytes());
+        let mut add = |name: &[u8], value: &[u8]| {
+            let name = http::HeaderName::from_bytes(name);
             if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_bytes(value)) {
                 headers.append(name, value);
             }
@@ -160,19 +160,19 @@ impl<F: Fn(&mut dyn FnMut(&str, &[u8]))> Outgoing<'_, F> {
         (self.fields)(&mut add);
         self.each_own_field(&mut add);
         if let Framing::Length(length) = self.framing {
-            add("content-length", length.to_string().as_bytes());
+            add(b"content-length", length.to_string().as_bytes());
         }
         // gRPC servers refuse who does not say that it takes trailers; we pass them on.
-        add("te", b"trailers");
+        add(b"te", b"trailers");
         Some(request)
     }
 
     /// What only the edge may say.
-    fn each_own_field(&self, mut show: impl FnMut(&str, &[u8])) {
-        show("x-forwarded-for", self.connection.client.as_bytes());
-        show("x-forwarded-proto", self.connection.scheme().as_bytes());
-        show("x-forwarded-host", self.host.as_bytes());
-        show("x-request-id", self.record.id.as_str().as_bytes());
-        show("traceparent", self.record.trace.as_bytes());
+    fn each_own_field(&self, mut show: impl FnMut(&[u8], &[u8])) {
+        show(b"x-forwarded-for", self.connection.client.as_bytes());
+        show(b"x-forwarded-proto", self.connection.scheme().as_bytes());
+        show(b"x-forwarded-host", self.host.as_bytes());
+        show(b"x-request-id", self.record.id.as_bytes());
+        show(b"traceparent", self.record.trace.as_bytes());
     }
 }

@@ -257,7 +257,8 @@ fn parse_trailers(block: &[u8]) -> Result<Option<HeaderMap>, BadBody> {
 
 /// Whether a field may stand in a trailer.
 #[must_use]
-pub fn may_trail(name: &str) -> bool {
+pub fn may_trail(name: impl AsRef<[u8]>) -> bool {
+    let name = name.as_ref();
     const FORBIDDEN: [&str; 22] = [
         "age",
         "authorization",
@@ -284,7 +285,7 @@ pub fn may_trail(name: &str) -> bool {
     ];
     !super::head::is_hop_by_hop(name)
         && crate::core::fields::may_client_say(name)
-        && !FORBIDDEN.iter().any(|own| name.eq_ignore_ascii_case(own))
+        && !FORBIDDEN.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
 }
 
 /// Writes the head of a chunk of so many bytes.

@@ -90,7 +90,7 @@ pub(super) struct Line {
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'h> {
     /// As it came; compare without regard to case.
-    pub name: &'h str,
+    pub name: &'h [u8],
     /// Without the white space around it.
     pub value: &'h [u8],
 }
@@ -99,7 +99,7 @@ impl Field<'_> {
     /// Whether this is the field of that name, given in lower case.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
+        self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
@@ -131,9 +131,7 @@ impl Fields {
     }
 
     pub(super) fn field(&self, line: &Line) -> Field<'_> {
-        let name = &self.head[line.name.start as usize..line.name.end as usize];
-        // httparse lets only token bytes into names; a name that is none is never made.
-        Field { name: std::str::from_utf8(name).unwrap_or(""), value: self.bytes(&line.value) }
+        Field { name: self.bytes(&line.name), value: self.bytes(&line.value) }
     }
 
     pub(super) fn bytes(&self, range: &Range<u32>) -> &[u8] {
@@ -168,7 +166,7 @@ pub(super) fn position(head: &[u8], part: &[u8]) -> Range<u32> {
 
 /// Whether a field is about one connection alone (RFC 9110 §7.6.1), whoever sends it.
 #[must_use]
-pub fn is_hop_by_hop(name: &str) -> bool {
+pub fn is_hop_by_hop(name: impl AsRef<[u8]>) -> bool {
     const NAMES: [&str; 11] = [
         "http2-settings",
         "connection",
@@ -182,7 +180,8 @@ pub fn is_hop_by_hop(name: &str) -> bool {
         "transfer-encoding",
         "upgrade",
     ];
-    NAMES.iter().any(|own| name.eq_ignore_ascii_case(own))
+    let name = name.as_ref();
+    NAMES.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
 }
 
 /// What `Connection` says (RFC 9110 §7.6.1).

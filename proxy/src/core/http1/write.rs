@@ -66,15 +66,15 @@ fn ends_here(field: &Field<'_>) -> bool {
 }
 
 /// Whether `Connection` names this field (RFC 9110 §7.6.1). Those that carry the request itself cannot be named away.
-fn is_nominated(fields: &Fields, name: &str) -> bool {
+fn is_nominated(fields: &Fields, name: &[u8]) -> bool {
     const KEPT: [&str; 5] = ["host", "authorization", "cookie", "content-type", "cache-control"];
-    if KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept)) {
+    if KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept.as_bytes())) {
         return false;
     }
     let lists = fields.iter().filter(|field| field.is("connection"));
     lists
         .flat_map(|list| list.value.split(|byte| *byte == b','))
-        .any(|option| option.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+        .any(|option| option.trim_ascii().eq_ignore_ascii_case(name))
 }
 
 /// Writes `method target HTTP/1.1` and `host`.
@@ -115,8 +115,11 @@ pub fn status_line(out: &mut BytesMut, status: StatusCode, version: Version) {
 }
 
 /// Writes one field.
-pub fn field(out: &mut BytesMut, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
+pub fn field(out: &mut BytesMut, name: impl AsRef<[u8]>, value: &[u8]) {
+    let name = name.as_ref();
+    // One look at the room for all four parts.
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");

@@ -145,9 +145,9 @@ fn write_head(
     write::status_line(out, status, Version::Http11);
     let mut has_date = false;
     answer.each_field(|name, value| {
-        let own = name.eq_ignore_ascii_case("strict-transport-security") && host.hsts.is_some();
-        let id = name.eq_ignore_ascii_case("x-request-id");
-        has_date |= name.eq_ignore_ascii_case("date");
+        let own = name.eq_ignore_ascii_case(b"strict-transport-security") && host.hsts.is_some();
+        let id = name.eq_ignore_ascii_case(b"x-request-id");
+        has_date |= name.eq_ignore_ascii_case(b"date");
         if !own && !id {
             write::field(out, name, value);
         }
@@ -181,7 +181,7 @@ fn own_fields(out: &mut BytesMut, host: &Host, record: &Record) {
     {
         write::field(out, "strict-transport-security", hsts.as_bytes());
     }
-    write::field(out, "x-request-id", record.id.as_str().as_bytes());
+    write::field(out, "x-request-id", record.id.as_bytes());
 }
 
 /// Answers an ACME challenge.
@@ -250,7 +250,7 @@ async fn own(
         write::field(&mut out, name, value.as_bytes());
     }
     write::field(&mut out, "date", record.http_date().as_bytes());
-    write::field(&mut out, "x-request-id", record.id.as_str().as_bytes());
+    write::field(&mut out, "x-request-id", record.id.as_bytes());
     if after == After::Close {
         write::field(&mut out, "connection", b"close");
     }

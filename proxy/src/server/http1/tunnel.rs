@@ -31,7 +31,7 @@ pub(super) async fn run(
     answer.each_field(|name, value| write::field(&mut head, name, value));
     write::field(&mut head, "connection", b"upgrade");
     write::field(&mut head, "upgrade", b"websocket");
-    write::field(&mut head, "x-request-id", record.id.as_str().as_bytes());
+    write::field(&mut head, "x-request-id", record.id.as_bytes());
     write::end(&mut head, Framing::None);
 
     let BackendConnection { mut stream, buffer, .. } = backend;

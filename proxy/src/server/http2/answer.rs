@@ -104,7 +104,7 @@ pub(super) fn head(answer: &Answer, host: &Host, record: &Record) -> Response<()
     let headers = response.headers_mut();
     answer.each_field(|name, value| {
         let value = HeaderValue::from_bytes(value);
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), value) {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), value) {
             headers.append(name, value);
         }
     });

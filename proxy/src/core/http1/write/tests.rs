@@ -15,7 +15,7 @@ fn response(lines: &str) -> ResponseHead {
 }
 
 fn names<'h>(fields: impl Iterator<Item = Field<'h>>) -> Vec<&'h str> {
-    fields.map(|field| field.name).collect()
+    fields.map(|field| std::str::from_utf8(field.name).unwrap()).collect()
 }
 
 /// SECURITY case 12: RFC 9110 §7.6.1, h2c smuggling.
