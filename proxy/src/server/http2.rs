@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use answer::AnswerBody;
+use answer::{AnswerBody, Forwarded};
 use http::Response;
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -26,7 +26,7 @@ use crate::core::http1::write::Framing;
 use crate::core::http2::RequestHead;
 use crate::core::target::Target;
 use crate::deadline::Deadline;
-use crate::exchange::{Exchange, Piece, RequestBody};
+use crate::exchange::{Piece, RequestBody};
 use crate::ingress::{self, Decision, Forward, Request};
 use crate::refusal::Refusal;
 use crate::server::record::Connection;
@@ -115,10 +115,7 @@ async fn handle(
     let traceparent = traceparent.map(http::HeaderValue::as_bytes);
     let mut record = Record::new(worker, connection, "http/2", traceparent);
     match answer_to(worker, connection, head, body, &mut record).await {
-        Ok(Ours::Forwarded(response)) => {
-            let (parts, (exchange, in_flight)) = response.into_parts();
-            Response::from_parts(parts, AnswerBody::forwarded(exchange, in_flight, record))
-        }
+        Ok(Ours::Forwarded(response)) => response.map(|forwarded| AnswerBody::forwarded(forwarded, record)),
         Ok(Ours::Redirect(address)) => {
             worker.metrics.redirects.add(1);
             answer::redirect(record, &address)
@@ -129,8 +126,6 @@ async fn handle(
         }
     }
 }
-
-type Forwarded = (Exchange<IncomingBody>, crate::backend::InFlight);
 
 enum Ours {
     Forwarded(Response<Forwarded>),
@@ -204,7 +199,8 @@ async fn forward_request(
     let (answer, exchange, in_flight) = ask(worker, &backend, &outgoing, body, &deadline).await?;
     record.status = answer.status().as_u16();
     let head = answer::head(&answer, &forward.host, record);
-    Ok(head.map(|()| (exchange, in_flight)))
+    let idle = backend.backend.timeouts.idle.duration();
+    Ok(head.map(|()| Forwarded { exchange, in_flight, deadline, idle }))
 }
 
 /// The body of a request as hyper reads it.

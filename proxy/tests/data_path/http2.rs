@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -14,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use proxy::ListenerKind;
 use rustls::pki_types::ServerName;
 
-use crate::app::{App, read_to_end};
+use crate::app::{App, read_head, read_to_end};
 use crate::plane::{Plane, Wanted};
 
 type Sender<B> = hyper::client::conn::http2::SendRequest<B>;
@@ -101,6 +102,27 @@ async fn bodies_and_trailers_pass_from_http2_to_http2() {
     assert_eq!(answer.to_bytes(), "body");
 }
 
+#[tokio::test]
+async fn an_answer_that_an_app_leaves_half_said_ends_in_time() {
+    let (left, has_left) = mpsc::channel();
+    let left = std::sync::Mutex::new(left);
+    let app = App::start(move |_, mut stream| {
+        drop(read_head(&mut stream));
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf").unwrap();
+        drop(read_to_end(&mut stream));
+        left.lock().unwrap().send(()).unwrap();
+    });
+    let timeouts = "{idle: 200ms}";
+    let plane = Plane::start(&Wanted { port: app.address.port(), timeouts, ..Wanted::default() });
+    let mut client = connect(&plane).await;
+    let answer = client.send_request(request(Full::<Bytes>::default())).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let whole = tokio::time::timeout(Duration::from_secs(10), answer.into_body().collect()).await;
+    assert!(whole.expect("it ends").is_err(), "what is half said must not look whole");
+    has_left.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert!(plane.logged().contains(r#""response_timeout""#));
+}
+
 /// Half an upload must not be stored as a whole one.
 #[tokio::test(flavor = "current_thread")]
 async fn a_body_that_a_client_gives_up_never_becomes_whole_at_an_http2_app() {
@@ -131,7 +153,7 @@ async fn next(events: &mpsc::Receiver<Event>) -> Event {
             }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap()
 }
 
 /// How an app ends a request without an answer.
