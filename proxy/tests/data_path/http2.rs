@@ -48,7 +48,8 @@ enum Event {
     Broken,
 }
 
-/// An HTTP/2 app that answers each body with it and a trailer, or reports that it never became whole.
+/// An HTTP/2 app that answers each body with it, the names of its trailers, and a trailer, or reports that it never
+/// became whole.
 fn app(events: mpsc::Sender<Event>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -67,7 +68,11 @@ fn app(events: mpsc::Sender<Event>) -> u16 {
                     };
                     let mut trailers = HeaderMap::new();
                     trailers.insert("grpc-status", "0".parse().unwrap());
-                    let frames = [Frame::data(whole.to_bytes()), Frame::trailers(trailers)];
+                    let names =
+                        whole.trailers().into_iter().flat_map(HeaderMap::keys).map(http::HeaderName::as_str);
+                    let names = names.collect::<String>();
+                    let body = Bytes::from([&whole.to_bytes()[..], names.as_bytes()].concat());
+                    let frames = [Frame::data(body), Frame::trailers(trailers)];
                     let frames = frames.map(Ok::<_, std::convert::Infallible>);
                     Ok(Response::new(StreamBody::new(futures_util::stream::iter(frames))))
                 }
@@ -121,6 +126,22 @@ async fn an_answer_that_an_app_leaves_half_said_ends_in_time() {
     assert!(whole.expect("it ends").is_err(), "what is half said must not look whole");
     has_left.recv_timeout(Duration::from_secs(10)).unwrap();
     assert!(plane.logged().contains(r#""response_timeout""#));
+}
+
+/// SECURITY case 7, where neither side is HTTP/1.
+#[tokio::test]
+async fn trailers_that_would_change_a_request_are_dropped() {
+    let port = app(mpsc::channel().0);
+    let plane = Plane::start(&Wanted { port, protocol: "http2", ..Wanted::default() });
+    let mut client = connect(&plane).await;
+    let mut trailers = HeaderMap::new();
+    for name in ["authorization", "content-length", "host", "x-real-ip", "x-checksum"] {
+        trailers.insert(name, "1".parse().unwrap());
+    }
+    let frames = [Frame::data(Bytes::from("body ")), Frame::trailers(trailers)];
+    let frames = futures_util::stream::iter(frames.map(Ok::<_, std::convert::Infallible>));
+    let answer = client.send_request(request(StreamBody::new(frames))).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "body x-checksum");
 }
 
 /// Half an upload must not be stored as a whole one.
