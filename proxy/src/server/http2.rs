@@ -194,7 +194,13 @@ async fn forward_request(
         connection,
         record,
     };
-    let body = IncomingBody { body, bytes: 0, bytes_max: forward.host.limits.body_bytes_max, begun: false };
+    let body = IncomingBody {
+        body,
+        bytes: 0,
+        bytes_max: forward.host.limits.body_bytes_max,
+        begun: false,
+        awaited: false,
+    };
     let deadline = worker.deadlines.register();
     let (answer, exchange, in_flight) = ask(worker, &backend, &outgoing, body, &deadline).await?;
     record.status = answer.status().as_u16();
@@ -206,14 +212,23 @@ async fn forward_request(
 /// The body of a request as hyper reads it.
 pub(super) struct IncomingBody {
     body: Incoming,
-    pub(super) bytes: u64,
+    bytes: u64,
     bytes_max: u64,
     begun: bool,
+    awaited: bool,
 }
 
 impl RequestBody for IncomingBody {
     fn has_begun(&self) -> bool {
         self.begun
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.awaited
     }
 
     fn poll_gone(&mut self, _cx: &mut Context<'_>, _deadline: &Deadline) -> Poll<()> {
@@ -222,7 +237,9 @@ impl RequestBody for IncomingBody {
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
-        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.awaited = polled.is_pending();
+        let Some(frame) = ready!(polled) else {
             return Poll::Ready(Ok(Piece::End(None)));
         };
         self.begun = true;

@@ -12,7 +12,7 @@ use policy::snapshot::Host;
 use super::{IncomingBody, Running};
 use crate::backend::InFlight;
 use crate::deadline::Deadline;
-use crate::exchange::{Answer, Exchange, Piece};
+use crate::exchange::{Answer, Exchange, Piece, RequestBody as _};
 use crate::refusal::Refusal;
 use crate::server::Record;
 
@@ -74,7 +74,7 @@ impl AnswerBody {
     fn finish(&mut self) {
         let Content::Forwarded(forwarded) = &mut self.content else { return };
         let Some(Forwarded { mut exchange, in_flight, .. }) = forwarded.take() else { return };
-        self.record.bytes_in = exchange.body_mut().bytes;
+        self.record.bytes_in = exchange.body_mut().bytes();
         if let Exchange::Http1(exchange) = exchange
             && exchange.is_reusable()
         {
