@@ -45,12 +45,11 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, connection: Rc<Connection>) {
-    let under_way = Rc::new(Cell::new(0usize));
+    let streams = Rc::<Streams>::default();
     let service = service_fn(|request| {
-        let (worker, connection, under_way) =
-            (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&under_way));
+        let (worker, connection, streams) = (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&streams));
         async move {
-            let running = Running::new(under_way);
+            let running = Running::new(streams);
             let response = handle(&worker, &connection, request).await;
             Ok::<_, Infallible>(response.map(|body| body.counted(running)))
         }
@@ -70,10 +69,17 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, conn
     let mut was_busy = true;
     let served = std::future::poll_fn(|cx| {
         let polled = serving.as_mut().poll(cx);
-        let busy = under_way.get() > 0;
+        let busy = streams.under_way.get() > 0;
         if busy != was_busy {
             was_busy = busy;
-            if busy { deadline.clear() } else { deadline.set(worker.limits.idle_timeout) }
+            deadline.set(worker.limits.idle_timeout);
+        }
+        if busy && deadline.poll_passed(cx) {
+            if streams.take_stalled() {
+                tracing::debug!("HTTP/2 client reads no answer");
+                return Poll::Ready(Ok(()));
+            }
+            deadline.set(worker.limits.idle_timeout);
         }
         if polled.is_pending() && !ending && (deadline.poll_passed(cx) || worker.is_draining()) {
             ending = true;
@@ -87,19 +93,50 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, conn
     }
 }
 
+/// The requests of one connection.
+#[derive(Default)]
+struct Streams {
+    under_way: Cell<usize>,
+    /// Those that wait for a backend, which has limits of its own.
+    waiting: Cell<usize>,
+    /// Whether any of them moved since that was last asked.
+    moved: Cell<bool>,
+}
+
+impl Streams {
+    /// Whether all that is left to do since this was last asked is for the client to read (SECURITY case 109). A window
+    /// that it keeps shut stops the library from asking for more of an answer, so that no limit in there is looked at.
+    fn take_stalled(&self) -> bool {
+        !self.moved.take() && self.waiting.get() == 0
+    }
+}
+
 /// Counts a request until its answer is over.
-pub(super) struct Running(Rc<Cell<usize>>);
+pub(super) struct Running {
+    streams: Rc<Streams>,
+    waits: bool,
+}
 
 impl Running {
-    fn new(count: Rc<Cell<usize>>) -> Self {
-        count.set(count.get() + 1);
-        Self(count)
+    fn new(streams: Rc<Streams>) -> Self {
+        streams.under_way.set(streams.under_way.get() + 1);
+        streams.waiting.set(streams.waiting.get() + 1);
+        Self { streams, waits: true }
+    }
+
+    /// Takes in that it moved, and whether it waits for a backend now.
+    fn handle_step(&mut self, waits: bool) {
+        self.streams.moved.set(true);
+        let others = self.streams.waiting.get() - usize::from(self.waits);
+        self.streams.waiting.set(others + usize::from(waits));
+        self.waits = waits;
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
+        self.handle_step(false);
+        self.streams.under_way.set(self.streams.under_way.get() - 1);
     }
 }
 

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use proxy::ListenerKind;
+use proxy::{ConnectionLimits, ListenerKind};
 use rustls::pki_types::ServerName;
 
 use crate::app::{App, read_head, read_to_end};
@@ -26,13 +26,23 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: std::error::Error + Send + Sync,
 {
+    connect_with(plane, &hyper::client::conn::http2::Builder::new(TokioExecutor::new())).await
+}
+
+async fn connect_with<B>(
+    plane: &Plane,
+    builder: &hyper::client::conn::http2::Builder<TokioExecutor>,
+) -> Sender<B>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::error::Error + Send + Sync,
+{
     let mut trust = (*plane.certify()).clone();
     trust.alpn_protocols = vec![b"h2".to_vec()];
     let stream = tokio::net::TcpStream::connect(plane.address(ListenerKind::Https)).await.unwrap();
     let name = ServerName::try_from("shop.example.com").unwrap();
     let stream = tokio_rustls::TlsConnector::from(Arc::new(trust)).connect(name, stream).await.unwrap();
-    let (sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     sender
 }
@@ -126,6 +136,26 @@ async fn an_answer_that_an_app_leaves_half_said_ends_in_time() {
     assert!(whole.expect("it ends").is_err(), "what is half said must not look whole");
     has_left.recv_timeout(Duration::from_secs(10)).unwrap();
     assert!(plane.logged().contains(r#""response_timeout""#));
+}
+
+/// SECURITY case 109: the slow reader.
+#[tokio::test]
+async fn a_client_that_reads_no_answer_does_not_keep_it() {
+    let app = App::start(|_, mut stream| {
+        drop(read_head(&mut stream));
+        // More than what is buffered on the way.
+        let _nobody_reads = crate::app::try_answer(&mut stream, &"x".repeat(8 << 20));
+    });
+    let limits = ConnectionLimits { idle_timeout: Duration::from_millis(200), ..ConnectionLimits::default() };
+    let plane = Plane::with_limits(&Wanted { port: app.address.port(), ..Wanted::default() }, limits);
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(1);
+    let mut client = connect_with(&plane, &builder).await;
+    let answer = client.send_request(request(Full::<Bytes>::default())).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let logged = tokio::task::spawn_blocking(move || plane.logged()).await.unwrap();
+    assert!(logged.contains(r#""client_gone""#), "{logged}");
+    drop(answer);
 }
 
 /// SECURITY case 7, where neither side is HTTP/1.

@@ -20,7 +20,7 @@ use crate::server::Record;
 pub(super) struct AnswerBody {
     content: Content,
     record: Record,
-    _running: Option<Running>,
+    running: Option<Running>,
 }
 
 enum Content {
@@ -58,16 +58,18 @@ impl Forwarded {
 impl AnswerBody {
     pub(super) fn forwarded(forwarded: Forwarded, record: Record) -> Self {
         forwarded.deadline.clear();
-        Self { content: Content::Forwarded(Some(forwarded)), record, _running: None }
+        Self { content: Content::Forwarded(Some(forwarded)), record, running: None }
     }
 
     fn own(text: String, record: Record) -> Self {
         let text = (!text.is_empty()).then(|| Bytes::from(text));
-        Self { content: Content::Own(text), record, _running: None }
+        Self { content: Content::Own(text), record, running: None }
     }
 
-    pub(super) fn counted(self, running: Running) -> Self {
-        Self { _running: Some(running), ..self }
+    pub(super) fn counted(mut self, mut running: Running) -> Self {
+        running.handle_step(false);
+        self.running = Some(running);
+        self
     }
 
     /// Gives the backend's connection back once both bodies are over.
@@ -80,6 +82,15 @@ impl AnswerBody {
         {
             let (connection, _body) = exchange.into_parts();
             in_flight.0.keep(connection, self.record.now());
+        }
+    }
+}
+
+/// The client may leave, or be left, before its answer is whole.
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        if matches!(self.content, Content::Forwarded(Some(_))) && self.record.reason.is_none() {
+            self.record.refuse(&Refusal::ClientGone);
         }
     }
 }
@@ -98,7 +109,11 @@ impl Body for AnswerBody {
             Content::Forwarded(None) => return Poll::Ready(None),
             Content::Forwarded(Some(forwarded)) => forwarded,
         };
-        match ready!(forwarded.poll_piece(cx)) {
+        let polled = forwarded.poll_piece(cx);
+        if let Some(running) = &mut this.running {
+            running.handle_step(polled.is_pending());
+        }
+        match ready!(polled) {
             Ok(Piece::Data(data)) => {
                 this.record.bytes_out += data.len() as u64;
                 Poll::Ready(Some(Ok(Frame::data(data))))
