@@ -35,6 +35,12 @@ pub(crate) trait RequestBody {
     /// Whether any of it was taken, so that it cannot be sent again.
     fn has_begun(&self) -> bool;
 
+    /// How many bytes came so far.
+    fn bytes(&self) -> u64;
+
+    /// Whether the client is waited for: the piece that was asked for last was not there.
+    fn is_awaited(&self) -> bool;
+
     /// Looks, while the endpoint is waited for, whether the client still waits for the answer: ready once it does not.
     /// May bring `deadline` nearer.
     fn poll_gone(&mut self, cx: &mut Context<'_>, deadline: &Deadline) -> Poll<()>;

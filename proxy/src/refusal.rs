@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     BadBody(#[from] BadBody),
     #[error("no request arrived in time")]
     HeadTimeout,
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
     #[error("no host of that name is served here")]
     UnknownHost,
     #[error("the connection was made for another host")]
@@ -65,7 +67,7 @@ impl Refusal {
         match self {
             Self::BadRequest(cause) => cause.status(),
             Self::BadTarget(_) | Self::BadBody(_) | Self::Upgrade => StatusCode::BAD_REQUEST,
-            Self::HeadTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::HeadTimeout | Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnknownHost | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::PlainText => StatusCode::FORBIDDEN,
@@ -93,6 +95,7 @@ impl Refusal {
             Self::BadTarget(cause) => cause.reason(),
             Self::BadBody(cause) => cause.reason(),
             Self::HeadTimeout => "head_timeout",
+            Self::BodyTimeout => "body_timeout",
             Self::UnknownHost => "unknown_host",
             Self::Misdirected => "misdirected",
             Self::PlainText => "plain_text",

@@ -62,6 +62,9 @@ pub struct ConnectionLimits {
     pub handshake_timeout: Duration,
     /// From the first byte of a request to the end of its head.
     pub head_timeout: Duration,
+    /// Without a byte of a body that is waited for. gRPC has the `idle` of its application instead, since its calls may
+    /// be silent for long.
+    pub body_timeout: Duration,
     /// Between requests.
     pub idle_timeout: Duration,
 }
@@ -72,6 +75,7 @@ impl Default for ConnectionLimits {
             connections_max: 100_000,
             handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
         }
     }

@@ -265,7 +265,8 @@ pub enum Balance {
 pub struct Timeouts {
     /// To open a connection to an endpoint.
     pub connect: Span,
-    /// From the end of the request head to the response head.
+    /// From the end of the request to the response head; while the endpoint takes no more of a body, from when it last
+    /// did.
     pub response: Span,
     /// Without a byte in either direction while a body streams.
     pub idle: Span,

@@ -147,7 +147,7 @@ impl<B: RequestBody> Http2Exchange<B> {
                 Piece::Data(data) => drop(frames.send_item(Some(Frame::data(data)))),
                 Piece::End(trailers) => {
                     // `None` says that this end is meant.
-                    drop(frames.send_item(trailers.map(Frame::trailers)));
+                    drop(frames.send_item(trailers.map(only_trailers).map(Frame::trailers)));
                     self.frames = None;
                     self.sent = true;
                 }

@@ -16,7 +16,7 @@ use crate::core::http1::response::Asked;
 use crate::core::http1::write::Framing;
 use crate::core::target::Target;
 use crate::deadline::Deadline;
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::{Answer, Exchange, RequestBody as _};
 use crate::ingress::{self, Decision, Forward, Request};
 use crate::io::ClientIo;
 use crate::refusal::Refusal;

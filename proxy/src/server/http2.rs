@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use answer::AnswerBody;
+use answer::{AnswerBody, Forwarded};
 use http::Response;
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -26,7 +26,7 @@ use crate::core::http1::write::Framing;
 use crate::core::http2::RequestHead;
 use crate::core::target::Target;
 use crate::deadline::Deadline;
-use crate::exchange::{Exchange, Piece, RequestBody};
+use crate::exchange::{Piece, RequestBody};
 use crate::ingress::{self, Decision, Forward, Request};
 use crate::refusal::Refusal;
 use crate::server::record::Connection;
@@ -45,12 +45,11 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, connection: Rc<Connection>) {
-    let under_way = Rc::new(Cell::new(0usize));
+    let streams = Rc::<Streams>::default();
     let service = service_fn(|request| {
-        let (worker, connection, under_way) =
-            (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&under_way));
+        let (worker, connection, streams) = (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&streams));
         async move {
-            let running = Running::new(under_way);
+            let running = Running::new(streams);
             let response = handle(&worker, &connection, request).await;
             Ok::<_, Infallible>(response.map(|body| body.counted(running)))
         }
@@ -70,10 +69,17 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, conn
     let mut was_busy = true;
     let served = std::future::poll_fn(|cx| {
         let polled = serving.as_mut().poll(cx);
-        let busy = under_way.get() > 0;
+        let busy = streams.under_way.get() > 0;
         if busy != was_busy {
             was_busy = busy;
-            if busy { deadline.clear() } else { deadline.set(worker.limits.idle_timeout) }
+            deadline.set(worker.limits.idle_timeout);
+        }
+        if busy && deadline.poll_passed(cx) {
+            if streams.take_stalled() {
+                tracing::debug!("HTTP/2 client reads no answer");
+                return Poll::Ready(Ok(()));
+            }
+            deadline.set(worker.limits.idle_timeout);
         }
         if polled.is_pending() && !ending && (deadline.poll_passed(cx) || worker.is_draining()) {
             ending = true;
@@ -87,19 +93,50 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, conn
     }
 }
 
+/// The requests of one connection.
+#[derive(Default)]
+struct Streams {
+    under_way: Cell<usize>,
+    /// Those that wait for a backend, which has limits of its own.
+    waiting: Cell<usize>,
+    /// Whether any of them moved since that was last asked.
+    moved: Cell<bool>,
+}
+
+impl Streams {
+    /// Whether all that is left to do since this was last asked is for the client to read (SECURITY case 109). A window
+    /// that it keeps shut stops the library from asking for more of an answer, so that no limit in there is looked at.
+    fn take_stalled(&self) -> bool {
+        !self.moved.take() && self.waiting.get() == 0
+    }
+}
+
 /// Counts a request until its answer is over.
-pub(super) struct Running(Rc<Cell<usize>>);
+pub(super) struct Running {
+    streams: Rc<Streams>,
+    waits: bool,
+}
 
 impl Running {
-    fn new(count: Rc<Cell<usize>>) -> Self {
-        count.set(count.get() + 1);
-        Self(count)
+    fn new(streams: Rc<Streams>) -> Self {
+        streams.under_way.set(streams.under_way.get() + 1);
+        streams.waiting.set(streams.waiting.get() + 1);
+        Self { streams, waits: true }
+    }
+
+    /// Takes in that it moved, and whether it waits for a backend now.
+    fn handle_step(&mut self, waits: bool) {
+        self.streams.moved.set(true);
+        let others = self.streams.waiting.get() - usize::from(self.waits);
+        self.streams.waiting.set(others + usize::from(waits));
+        self.waits = waits;
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
+        self.handle_step(false);
+        self.streams.under_way.set(self.streams.under_way.get() - 1);
     }
 }
 
@@ -115,10 +152,7 @@ async fn handle(
     let traceparent = traceparent.map(http::HeaderValue::as_bytes);
     let mut record = Record::new(worker, connection, "http/2", traceparent);
     match answer_to(worker, connection, head, body, &mut record).await {
-        Ok(Ours::Forwarded(response)) => {
-            let (parts, (exchange, in_flight)) = response.into_parts();
-            Response::from_parts(parts, AnswerBody::forwarded(exchange, in_flight, record))
-        }
+        Ok(Ours::Forwarded(response)) => response.map(|forwarded| AnswerBody::forwarded(forwarded, record)),
         Ok(Ours::Redirect(address)) => {
             worker.metrics.redirects.add(1);
             answer::redirect(record, &address)
@@ -129,8 +163,6 @@ async fn handle(
         }
     }
 }
-
-type Forwarded = (Exchange<IncomingBody>, crate::backend::InFlight);
 
 enum Ours {
     Forwarded(Response<Forwarded>),
@@ -201,25 +233,41 @@ async fn forward_request(
         connection,
         record,
     };
-    let body = IncomingBody { body, bytes: 0, bytes_max: forward.host.limits.body_bytes_max, begun: false };
+    let body = IncomingBody {
+        body,
+        bytes: 0,
+        bytes_max: forward.host.limits.body_bytes_max,
+        begun: false,
+        awaited: false,
+    };
     let deadline = worker.deadlines.register();
     let (answer, exchange, in_flight) = ask(worker, &backend, &outgoing, body, &deadline).await?;
     record.status = answer.status().as_u16();
     let head = answer::head(&answer, &forward.host, record);
-    Ok(head.map(|()| (exchange, in_flight)))
+    let idle = backend.backend.timeouts.idle.duration();
+    Ok(head.map(|()| Forwarded { exchange, in_flight, deadline, idle }))
 }
 
 /// The body of a request as hyper reads it.
 pub(super) struct IncomingBody {
     body: Incoming,
-    pub(super) bytes: u64,
+    bytes: u64,
     bytes_max: u64,
     begun: bool,
+    awaited: bool,
 }
 
 impl RequestBody for IncomingBody {
     fn has_begun(&self) -> bool {
         self.begun
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.awaited
     }
 
     fn poll_gone(&mut self, _cx: &mut Context<'_>, _deadline: &Deadline) -> Poll<()> {
@@ -228,7 +276,9 @@ impl RequestBody for IncomingBody {
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
-        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.awaited = polled.is_pending();
+        let Some(frame) = ready!(polled) else {
             return Poll::Ready(Ok(Piece::End(None)));
         };
         self.begun = true;

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use policy::resource::application::Protocol;
@@ -42,7 +43,7 @@ enum Wanted {
 /// Sends a request to an endpoint of the backend, and waits for the head of its answer. A kept connection may end
 /// under a request at any time, so what may be sent again is, once, on a fresh one.
 ///
-/// `deadline` is set to when the head must be there.
+/// `deadline` is moved by each step on the way.
 ///
 /// # Errors
 /// When no endpoint can be reached, or it does not answer.
@@ -55,14 +56,14 @@ pub(crate) async fn ask<B: RequestBody, F: Fn(&mut dyn FnMut(&[u8], &[u8]))>(
 ) -> Result<(Answer, Exchange<B>, InFlight), Refusal> {
     let in_flight = worker.choose(backend)?;
     let mut exchange = open(backend, &in_flight, outgoing, body, Wanted::Any).await?;
-    deadline.set(backend.backend.timeouts.response.duration());
-    let mut answer = poll_answer(&mut exchange, deadline).await;
+    let patience = Patience::new(worker, backend);
+    let mut answer = poll_answer(&mut exchange, deadline, patience).await;
     if let Err(refusal) = &answer
         && exchange.may_be_sent_again(outgoing.method, refusal)
     {
         let body = exchange.into_body();
         exchange = open(backend, &in_flight, outgoing, body, Wanted::Fresh).await?;
-        answer = poll_answer(&mut exchange, deadline).await;
+        answer = poll_answer(&mut exchange, deadline, patience).await;
     }
     Ok((answer?, exchange, in_flight))
 }
@@ -101,17 +102,52 @@ async fn open<B: RequestBody, F: Fn(&mut dyn FnMut(&[u8], &[u8]))>(
     })
 }
 
+/// How long a step on the way to an answer may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// For the client to go on with its body.
+    body: Duration,
+    /// For the endpoint to take more of it, or to answer.
+    response: Duration,
+}
+
+impl Patience {
+    fn new(worker: &Worker, backend: &BackendState) -> Self {
+        let timeouts = &backend.backend.timeouts;
+        let body = match backend.backend.protocol {
+            Protocol::Grpc => timeouts.idle.duration(),
+            Protocol::Http | Protocol::Http2 | Protocol::Tcp | Protocol::Tls | Protocol::Udp => {
+                worker.limits.body_timeout
+            }
+        };
+        Self { body, response: timeouts.response.duration() }
+    }
+}
+
 async fn poll_answer<B: RequestBody>(
     exchange: &mut Exchange<B>,
     deadline: &Deadline,
+    patience: Patience,
 ) -> Result<Answer, Refusal> {
-    poll_fn(|cx| match exchange.poll_head(cx) {
-        Poll::Pending if exchange.body_mut().poll_gone(cx, deadline).is_ready() => {
-            Poll::Ready(Err(Refusal::ClientGone))
+    let mut step = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(answer) = exchange.poll_head(cx) {
+            return Poll::Ready(answer);
         }
-        Poll::Pending if deadline.poll_passed(cx) => Poll::Ready(Err(Refusal::ResponseTimeout)),
-        Poll::Pending => Poll::Pending,
-        Poll::Ready(answer) => Poll::Ready(answer),
+        let body = exchange.body_mut();
+        let awaited = body.is_awaited();
+        let now = Some((awaited, body.bytes()));
+        if now != step {
+            step = now;
+            deadline.set(if awaited { patience.body } else { patience.response });
+        }
+        if body.poll_gone(cx, deadline).is_ready() {
+            return Poll::Ready(Err(Refusal::ClientGone));
+        }
+        if !deadline.poll_passed(cx) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Err(if awaited { Refusal::BodyTimeout } else { Refusal::ResponseTimeout }))
     })
     .await
 }

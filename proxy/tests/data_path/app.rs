@@ -102,8 +102,12 @@ pub(crate) fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
 
 /// Answers once with `text`.
 pub(crate) fn answer(stream: &mut TcpStream, text: &str) {
-    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len());
-    stream.write_all(answer.as_bytes()).unwrap();
+    try_answer(stream, text).unwrap();
+}
+
+/// The same, for when nobody may read it.
+pub(crate) fn try_answer(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
+    stream.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len()).as_bytes())
 }
 
 /// Reads until the other side ends.

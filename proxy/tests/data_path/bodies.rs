@@ -1,6 +1,9 @@
 //! Bodies, both ways.
 
 use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
+use proxy::ConnectionLimits;
 
 use crate::app::{App, read_head, read_to_end};
 use crate::client::{ask, get, read};
@@ -32,6 +35,38 @@ fn a_body_above_the_limit_is_413_however_it_is_framed() {
     assert_eq!(ask(&mut plane.client(), &declared).status, 413);
     let chunked = format!("{POST}transfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n");
     assert_eq!(ask(&mut plane.client(), &chunked).status, 413);
+}
+
+/// SECURITY case 109.
+#[test]
+fn a_body_that_does_not_come_is_408() {
+    let app = App::start(|_, mut stream| drop(read_to_end(&mut stream)));
+    let limits = ConnectionLimits { body_timeout: Duration::from_millis(200), ..ConnectionLimits::default() };
+    let plane = Plane::with_limits(&Wanted { port: app.address.port(), ..Wanted::default() }, limits);
+    assert_eq!(ask(&mut plane.client(), &format!("{POST}content-length: 5\r\n\r\nab")).status, 408);
+}
+
+#[test]
+fn an_upload_may_take_longer_than_an_answer() {
+    let app = App::start(|_, mut stream| {
+        let head = read_head(&mut stream).unwrap();
+        if head.starts_with("GET ") {
+            drop(read_to_end(&mut stream));
+            return;
+        }
+        let body = crate::app::read_body(&mut stream, &head);
+        crate::app::answer(&mut stream, std::str::from_utf8(&body).unwrap());
+    });
+    let timeouts = "{response: 200ms}";
+    let plane = Plane::start(&Wanted { port: app.address.port(), timeouts, ..Wanted::default() });
+    let mut client = plane.client();
+    client.write_all(format!("{POST}content-length: 3\r\n\r\n").as_bytes()).unwrap();
+    for piece in ["a", "b", "c"] {
+        // Whoever is not answered meanwhile shows that the time has passed.
+        assert_eq!(ask(&mut plane.client(), &get("/")).status, 504);
+        client.write_all(piece.as_bytes()).unwrap();
+    }
+    assert_eq!(read(&mut client).body, "abc");
 }
 
 #[test]

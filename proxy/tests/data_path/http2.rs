@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -11,10 +12,10 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use proxy::ListenerKind;
+use proxy::{ConnectionLimits, ListenerKind};
 use rustls::pki_types::ServerName;
 
-use crate::app::{App, read_to_end};
+use crate::app::{App, read_head, read_to_end};
 use crate::plane::{Plane, Wanted};
 
 type Sender<B> = hyper::client::conn::http2::SendRequest<B>;
@@ -25,13 +26,23 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: std::error::Error + Send + Sync,
 {
+    connect_with(plane, &hyper::client::conn::http2::Builder::new(TokioExecutor::new())).await
+}
+
+async fn connect_with<B>(
+    plane: &Plane,
+    builder: &hyper::client::conn::http2::Builder<TokioExecutor>,
+) -> Sender<B>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::error::Error + Send + Sync,
+{
     let mut trust = (*plane.certify()).clone();
     trust.alpn_protocols = vec![b"h2".to_vec()];
     let stream = tokio::net::TcpStream::connect(plane.address(ListenerKind::Https)).await.unwrap();
     let name = ServerName::try_from("shop.example.com").unwrap();
     let stream = tokio_rustls::TlsConnector::from(Arc::new(trust)).connect(name, stream).await.unwrap();
-    let (sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     sender
 }
@@ -47,7 +58,8 @@ enum Event {
     Broken,
 }
 
-/// An HTTP/2 app that answers each body with it and a trailer, or reports that it never became whole.
+/// An HTTP/2 app that answers each body with it, the names of its trailers, and a trailer, or reports that it never
+/// became whole.
 fn app(events: mpsc::Sender<Event>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -66,7 +78,11 @@ fn app(events: mpsc::Sender<Event>) -> u16 {
                     };
                     let mut trailers = HeaderMap::new();
                     trailers.insert("grpc-status", "0".parse().unwrap());
-                    let frames = [Frame::data(whole.to_bytes()), Frame::trailers(trailers)];
+                    let names =
+                        whole.trailers().into_iter().flat_map(HeaderMap::keys).map(http::HeaderName::as_str);
+                    let names = names.collect::<String>();
+                    let body = Bytes::from([&whole.to_bytes()[..], names.as_bytes()].concat());
+                    let frames = [Frame::data(body), Frame::trailers(trailers)];
                     let frames = frames.map(Ok::<_, std::convert::Infallible>);
                     Ok(Response::new(StreamBody::new(futures_util::stream::iter(frames))))
                 }
@@ -101,6 +117,63 @@ async fn bodies_and_trailers_pass_from_http2_to_http2() {
     assert_eq!(answer.to_bytes(), "body");
 }
 
+#[tokio::test]
+async fn an_answer_that_an_app_leaves_half_said_ends_in_time() {
+    let (left, has_left) = mpsc::channel();
+    let left = std::sync::Mutex::new(left);
+    let app = App::start(move |_, mut stream| {
+        drop(read_head(&mut stream));
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf").unwrap();
+        drop(read_to_end(&mut stream));
+        left.lock().unwrap().send(()).unwrap();
+    });
+    let timeouts = "{idle: 200ms}";
+    let plane = Plane::start(&Wanted { port: app.address.port(), timeouts, ..Wanted::default() });
+    let mut client = connect(&plane).await;
+    let answer = client.send_request(request(Full::<Bytes>::default())).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let whole = tokio::time::timeout(Duration::from_secs(10), answer.into_body().collect()).await;
+    assert!(whole.expect("it ends").is_err(), "what is half said must not look whole");
+    has_left.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert!(plane.logged().contains(r#""response_timeout""#));
+}
+
+/// SECURITY case 109: the slow reader.
+#[tokio::test]
+async fn a_client_that_reads_no_answer_does_not_keep_it() {
+    let app = App::start(|_, mut stream| {
+        drop(read_head(&mut stream));
+        // More than what is buffered on the way.
+        let _nobody_reads = crate::app::try_answer(&mut stream, &"x".repeat(8 << 20));
+    });
+    let limits = ConnectionLimits { idle_timeout: Duration::from_millis(200), ..ConnectionLimits::default() };
+    let plane = Plane::with_limits(&Wanted { port: app.address.port(), ..Wanted::default() }, limits);
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(1);
+    let mut client = connect_with(&plane, &builder).await;
+    let answer = client.send_request(request(Full::<Bytes>::default())).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let logged = tokio::task::spawn_blocking(move || plane.logged()).await.unwrap();
+    assert!(logged.contains(r#""client_gone""#), "{logged}");
+    drop(answer);
+}
+
+/// SECURITY case 7, where neither side is HTTP/1.
+#[tokio::test]
+async fn trailers_that_would_change_a_request_are_dropped() {
+    let port = app(mpsc::channel().0);
+    let plane = Plane::start(&Wanted { port, protocol: "http2", ..Wanted::default() });
+    let mut client = connect(&plane).await;
+    let mut trailers = HeaderMap::new();
+    for name in ["authorization", "content-length", "host", "x-real-ip", "x-checksum"] {
+        trailers.insert(name, "1".parse().unwrap());
+    }
+    let frames = [Frame::data(Bytes::from("body ")), Frame::trailers(trailers)];
+    let frames = futures_util::stream::iter(frames.map(Ok::<_, std::convert::Infallible>));
+    let answer = client.send_request(request(StreamBody::new(frames))).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "body x-checksum");
+}
+
 /// Half an upload must not be stored as a whole one.
 #[tokio::test(flavor = "current_thread")]
 async fn a_body_that_a_client_gives_up_never_becomes_whole_at_an_http2_app() {
@@ -131,7 +204,7 @@ async fn next(events: &mpsc::Receiver<Event>) -> Event {
             }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap()
 }
 
 /// How an app ends a request without an answer.

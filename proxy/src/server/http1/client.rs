@@ -175,6 +175,7 @@ pub(super) struct ClientBody<'c> {
     /// `100 Continue`, as far as it is still to be written.
     interim: &'static [u8],
     begun: bool,
+    awaited: bool,
 }
 
 impl<'c> ClientBody<'c> {
@@ -185,12 +186,7 @@ impl<'c> ClientBody<'c> {
             Framing::Chunked => BodyDecoder::chunked(),
         };
         let interim: &[u8] = if head.expects_continue() { b"HTTP/1.1 100 Continue\r\n\r\n" } else { b"" };
-        Self { client, decoder, bytes: 0, bytes_max, interim, begun: false }
-    }
-
-    /// Body bytes read so far.
-    pub(super) const fn bytes(&self) -> u64 {
-        self.bytes
+        Self { client, decoder, bytes: 0, bytes_max, interim, begun: false, awaited: false }
     }
 
     /// Whether all of it was read.
@@ -222,12 +218,28 @@ impl RequestBody for ClientBody<'_> {
         self.begun
     }
 
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.awaited
+    }
+
     fn poll_gone(&mut self, cx: &mut Context<'_>, deadline: &Deadline) -> Poll<()> {
         // While there is a body to read, reading it shows.
         if self.decoder.is_done() { self.client.poll_gone(cx, deadline) } else { Poll::Pending }
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
+        let polled = self.poll_next(cx);
+        self.awaited = polled.is_pending();
+        polled
+    }
+}
+
+impl ClientBody<'_> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
         if !self.decoder.is_done() {
             ready!(self.poll_interim(cx))?;
         }

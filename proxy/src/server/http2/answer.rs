@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -10,7 +11,8 @@ use policy::snapshot::Host;
 
 use super::{IncomingBody, Running};
 use crate::backend::InFlight;
-use crate::exchange::{Answer, Exchange, Piece};
+use crate::deadline::Deadline;
+use crate::exchange::{Answer, Exchange, Piece, RequestBody as _};
 use crate::refusal::Refusal;
 use crate::server::Record;
 
@@ -18,39 +20,77 @@ use crate::server::Record;
 pub(super) struct AnswerBody {
     content: Content,
     record: Record,
-    _running: Option<Running>,
+    running: Option<Running>,
 }
 
 enum Content {
     Own(Option<Bytes>),
     /// `None` once it is over.
-    Forwarded(Option<(Exchange<IncomingBody>, InFlight)>),
+    Forwarded(Option<Forwarded>),
+}
+
+/// A backend's answer, its head taken off.
+pub(super) struct Forwarded {
+    pub(super) exchange: Exchange<IncomingBody>,
+    pub(super) in_flight: InFlight,
+    pub(super) deadline: Deadline,
+    /// How long the backend may be silent.
+    pub(super) idle: Duration,
+}
+
+impl Forwarded {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
+        match self.exchange.poll_piece(cx) {
+            Poll::Ready(piece) => {
+                self.deadline.clear();
+                Poll::Ready(piece)
+            }
+            Poll::Pending => {
+                // From the first time on that it has nothing: before, the client may have been the slow one.
+                self.deadline.at_most(self.idle);
+                let passed = self.deadline.poll_passed(cx);
+                if passed { Poll::Ready(Err(Refusal::ResponseTimeout)) } else { Poll::Pending }
+            }
+        }
+    }
 }
 
 impl AnswerBody {
-    pub(super) fn forwarded(exchange: Exchange<IncomingBody>, in_flight: InFlight, record: Record) -> Self {
-        Self { content: Content::Forwarded(Some((exchange, in_flight))), record, _running: None }
+    pub(super) fn forwarded(forwarded: Forwarded, record: Record) -> Self {
+        forwarded.deadline.clear();
+        Self { content: Content::Forwarded(Some(forwarded)), record, running: None }
     }
 
     fn own(text: String, record: Record) -> Self {
         let text = (!text.is_empty()).then(|| Bytes::from(text));
-        Self { content: Content::Own(text), record, _running: None }
+        Self { content: Content::Own(text), record, running: None }
     }
 
-    pub(super) fn counted(self, running: Running) -> Self {
-        Self { _running: Some(running), ..self }
+    pub(super) fn counted(mut self, mut running: Running) -> Self {
+        running.handle_step(false);
+        self.running = Some(running);
+        self
     }
 
     /// Gives the backend's connection back once both bodies are over.
     fn finish(&mut self) {
         let Content::Forwarded(forwarded) = &mut self.content else { return };
-        let Some((mut exchange, in_flight)) = forwarded.take() else { return };
-        self.record.bytes_in = exchange.body_mut().bytes;
+        let Some(Forwarded { mut exchange, in_flight, .. }) = forwarded.take() else { return };
+        self.record.bytes_in = exchange.body_mut().bytes();
         if let Exchange::Http1(exchange) = exchange
             && exchange.is_reusable()
         {
             let (connection, _body) = exchange.into_parts();
             in_flight.0.keep(connection, self.record.now());
+        }
+    }
+}
+
+/// The client may leave, or be left, before its answer is whole.
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        if matches!(self.content, Content::Forwarded(Some(_))) && self.record.reason.is_none() {
+            self.record.refuse(&Refusal::ClientGone);
         }
     }
 }
@@ -64,12 +104,16 @@ impl Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Refusal>>> {
         let this = &mut *self;
-        let exchange = match &mut this.content {
+        let forwarded = match &mut this.content {
             Content::Own(text) => return Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
             Content::Forwarded(None) => return Poll::Ready(None),
-            Content::Forwarded(Some((exchange, _))) => exchange,
+            Content::Forwarded(Some(forwarded)) => forwarded,
         };
-        match ready!(exchange.poll_piece(cx)) {
+        let polled = forwarded.poll_piece(cx);
+        if let Some(running) = &mut this.running {
+            running.handle_step(polled.is_pending());
+        }
+        match ready!(polled) {
             Ok(Piece::Data(data)) => {
                 this.record.bytes_out += data.len() as u64;
                 Poll::Ready(Some(Ok(Frame::data(data))))
