@@ -1,6 +1,7 @@
 //! How long a compilation takes at the size that a gateway is made for: `cargo bench -p policy`.
 //!
-//! It prints and does not judge: what another process does on the same cores would fail a judgement.
+//! It prints and does not judge: what another process does on the same cores would fail a judgement. Time on the core
+//! is what a machine with nothing else to do would show.
 
 #![expect(clippy::print_stdout, reason = "what it is for")]
 #![expect(clippy::disallowed_methods, reason = "it measures")]
@@ -29,28 +30,38 @@ fn measure(what: &str, text: &str) {
         parsed.into_iter().map(|parsed| (parsed.resource.key(), parsed.resource)).collect();
     let site = Site { addresses: vec!["192.0.2.1".parse().expect("an address")] };
     let stages = BTreeMap::new();
-    let mut times: Vec<Duration> = (0..ROUNDS)
-        .map(|_| {
-            let input = Input {
-                generation: Generation(1),
-                resources: &resources,
-                site: &site,
-                stages: &stages,
-                departing: &[],
-            };
-            let start = Instant::now();
-            let snapshot = compile(&input);
-            let took = start.elapsed();
-            let snapshot = snapshot.expect("what we write goes together");
-            let routes: usize =
-                snapshot.ingress.hosts.by_domain().values().map(|host| host.routes.routes.len()).sum();
-            assert_eq!(routes, ROUTES);
-            took
-        })
-        .collect();
+    let mut elapsed = Vec::with_capacity(ROUNDS);
+    let mut on_core = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let input = Input {
+            generation: Generation(1),
+            resources: &resources,
+            site: &site,
+            stages: &stages,
+            departing: &[],
+        };
+        let (start, core_start) = (Instant::now(), time_on_core());
+        let snapshot = compile(&input);
+        elapsed.push(start.elapsed());
+        on_core.push(time_on_core().saturating_sub(core_start));
+        let snapshot = snapshot.expect("what we write goes together");
+        let hosts = snapshot.ingress.hosts.by_domain().values();
+        assert_eq!(hosts.map(|host| host.routes.routes.len()).sum::<usize>(), ROUTES);
+    }
+    println!("{what}:\n  elapsed {}\n  on core {}", summary(&mut elapsed), summary(&mut on_core));
+}
+
+fn summary(times: &mut [Duration]) -> String {
     times.sort();
-    let (least, median, most) = (times[0], times[ROUNDS / 2], times[ROUNDS - 1]);
-    println!("{what}: median {median:.1?}, least {least:.1?}, most {most:.1?}");
+    let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
+    format!("median {median:.1?}, least {least:.1?}, most {most:.1?}")
+}
+
+/// How long this thread has run, to within a tick of the scheduler; zero where Linux does not say.
+fn time_on_core() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
 }
 
 const ZONE: &str = "apiVersion: causeway.dev/v1\nkind: Zone\nmetadata: {name: example.com}\nspec: {nameservers: [{name: ns.example.com}]}\n";
