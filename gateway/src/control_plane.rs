@@ -11,6 +11,7 @@ use policy::clock::Clock;
 use policy::id::{Kind, ResourceKey};
 use policy::resource::Resource;
 use policy::snapshot::{Generation, Input, Rejected, Site, compile};
+use policy::vet::Release;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
@@ -24,6 +25,8 @@ pub struct ResourceSet {
     pub revision: u64,
     /// By key.
     pub resources: BTreeMap<ResourceKey, Resource>,
+    /// Which release wrote each, where it is known and not this one.
+    pub writers: BTreeMap<ResourceKey, Release>,
 }
 
 /// How a change is made.
@@ -107,6 +110,17 @@ pub enum LoadError {
     /// The store failed.
     #[error("reading resources from the store")]
     Store(#[from] StoreError),
+    /// A later release wrote a resource in a form that this one does not read. It is not passed over: what it
+    /// forbids would be allowed.
+    #[error("causeway {writer} wrote the stored {key} and this one is {}: {reason} (CW0105)", Release::own())]
+    Later {
+        /// Which entry.
+        key: String,
+        /// Who wrote it.
+        writer: Release,
+        /// Why it is not understood.
+        reason: String,
+    },
     /// A stored resource is not one that this version reads.
     #[error("the stored {key} is not understood by this version: {reason}")]
     Unreadable {
@@ -145,6 +159,9 @@ struct Record {
     resource: serde_json::Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// The release that wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release: Option<String>,
 }
 
 /// Below which the store keeps resources.
@@ -249,7 +266,7 @@ impl ControlPlane {
             let key = put.key();
             state.check_owner(&key, options)?;
             let before = state.set.resources.get(&key);
-            let merged = merge::merge(put, before, self.clock.now())?;
+            let mut merged = merge::merge(put, before, self.clock.now())?;
             let outcome = match before {
                 None => Outcome::Created,
                 // An owner that finds its object already there still takes it, or it would never let it go.
@@ -258,6 +275,10 @@ impl ControlPlane {
                 }
                 Some(_) => Outcome::Updated,
             };
+            if outcome != Outcome::Unchanged {
+                // It gets its revision when it is stored; until then it is later than all that is.
+                merged.metadata.resource_version = None;
+            }
             next.insert(key.clone(), merged);
             objects.push((key, outcome));
         }
@@ -277,6 +298,7 @@ impl ControlPlane {
             changed.iter().map(|(key, _)| state.store_change(key, next.get(key), options)).collect();
         let revision = self.store.commit(changes).await?;
         for (key, _) in changed {
+            state.set.writers.remove(key);
             match next.get_mut(key) {
                 Some(resource) => {
                     resource.metadata.resource_version = Some(revision.0.to_string());
@@ -286,7 +308,8 @@ impl ControlPlane {
                 None => drop(state.stored.remove(key)),
             }
         }
-        state.set = ResourceSet { revision: revision.0, resources: next };
+        state.set.revision = revision.0;
+        state.set.resources = next;
         self.published.send_replace(Arc::new(state.set.clone()));
         Ok(Applied { revision: revision.0, objects })
     }
@@ -308,8 +331,11 @@ impl State {
 
     fn store_change(&self, key: &ResourceKey, resource: Option<&Resource>, options: &ApplyOptions) -> Change {
         let value = resource.map(|resource| {
-            let record =
-                Record { resource: policy::document::to_json(resource), owner: options.owner.clone() };
+            let record = Record {
+                resource: policy::document::to_json(resource),
+                owner: options.owner.clone(),
+                release: Some(Release::own().to_string()),
+            };
             let bytes = serde_json::to_vec(&record).expect("resources have a JSON form");
             let secrecy = if key.kind == Kind::Secret { Secrecy::Sealed } else { Secrecy::Plain };
             Value { bytes, secrecy }
@@ -332,12 +358,19 @@ async fn read(store: &SharedStore) -> Result<State, LoadError> {
         let unreadable = |reason: String| LoadError::Unreadable { key: key.to_string(), reason };
         let record: Record =
             serde_json::from_slice(&entry.value).map_err(|error| unreadable(error.to_string()))?;
-        let resource = policy::document::from_json(&record.resource);
-        let mut resource = resource
-            .map_err(|faults| unreadable(faults.first().map(ToString::to_string).unwrap_or_default()))?;
+        let writer = record.release.and_then(|release| release.parse::<Release>().ok());
+        let writer = writer.filter(|writer| *writer != Release::own());
+        let mut resource = policy::document::from_json(&record.resource).map_err(|faults| {
+            let reason = faults.first().map(ToString::to_string).unwrap_or_default();
+            match writer.filter(|writer| Release::own().is_before(*writer)) {
+                Some(writer) => LoadError::Later { key: key.to_string(), writer, reason },
+                None => unreadable(reason),
+            }
+        })?;
         resource.metadata.resource_version = Some(entry.revision.0.to_string());
         let stored = Stored { revision: entry.revision, owner: record.owner };
         state.stored.insert(resource.key(), stored);
+        state.set.writers.extend(writer.map(|writer| (resource.key(), writer)));
         state.set.resources.insert(resource.key(), resource);
     }
     Ok(state)

@@ -86,6 +86,7 @@ fn twice(found: &[Parsed]) -> Vec<Fault> {
                 field: "metadata.name".into(),
                 reason: format!("{key} stands at line {} already", before.get().line),
                 fix: Some("remove one, or give it another name".into()),
+                code: None,
             }),
         }
     }

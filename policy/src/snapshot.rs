@@ -16,7 +16,7 @@ pub use current::Current;
 pub use digest::Digest;
 pub use hosts::Hosts;
 pub use lookup::{RouteMatch, RouteTable};
-pub use rejected::Rejected;
+pub use rejected::{Reason, Rejected};
 use serde::Serialize;
 
 use crate::id::{Domain, HostName, Name, ResourceKey, Span};
@@ -259,6 +259,21 @@ pub enum RecordType {
     Mx,
     Ns,
     Txt,
+}
+
+impl std::fmt::Display for RecordType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Caa => "CAA",
+            Self::Cname => "CNAME",
+            Self::Https => "HTTPS",
+            Self::Mx => "MX",
+            Self::Ns => "NS",
+            Self::Txt => "TXT",
+        })
+    }
 }
 
 /// Values with one time to live.

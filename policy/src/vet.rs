@@ -6,10 +6,12 @@
 mod applications;
 mod ingresses;
 mod rejections;
+mod versions;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+pub use versions::{InvalidRelease, Release, vet_gateway, vet_writers};
 
 use crate::id::ResourceKey;
 use crate::resource::Resource;
@@ -21,14 +23,29 @@ pub struct Finding {
     pub severity: Severity,
     /// Stable, e.g. `CW0101`.
     pub code: &'static str,
-    /// Which resource.
-    pub key: ResourceKey,
+    /// What it was found of.
+    #[serde(rename = "key")]
+    pub about: About,
     /// Which field of it.
     pub field: String,
     /// What was found.
     pub message: String,
     /// What would help.
     pub fix: String,
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(tag = "kind")]
+pub enum About {
+    /// A gateway, by its name.
+    Gateway {
+        /// As its bootstrap file says.
+        name: String,
+    },
+    /// A resource.
+    #[serde(untagged)]
+    Resource(ResourceKey),
 }
 
 /// How bad a finding is.
@@ -50,7 +67,7 @@ pub const CODES: [(&str, &str); 16] = [
     ("CW0102", "an ingress leads to no application"),
     ("CW0103", "a port's name and protocol disagree, or it declares none"),
     ("CW0104", "an application is exposed by no ingress"),
-    ("CW0105", "gateways of different versions"),
+    ("CW0105", "programs of different releases"),
     ("CW0106", "an application has no label to be found by"),
     ("CW0107", "a workload outside the mesh"),
     ("CW0201", "a path that is never reached"),

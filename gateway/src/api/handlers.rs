@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 use policy::id::{Kind, Name, ResourceKey};
 use policy::resource::Resource;
 use policy::resource::role::Verb;
+use policy::vet::Release;
 use prometheus::{Encoder as _, TextEncoder};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -175,7 +176,7 @@ pub(super) async fn status(State(state): Api, caller: Caller) -> Answer {
     Ok(Json(json!({
         "name": state.name.0,
         "site": state.name.1,
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": Release::own().to_string(),
         "listeners": state.listeners.get(),
         "revision": set.revision,
         "enforced": enforced,
@@ -186,7 +187,9 @@ pub(super) async fn status(State(state): Api, caller: Caller) -> Answer {
 pub(super) async fn vet(State(state): Api, caller: Caller) -> Answer {
     caller.check(&state, Verb::Read, Kind::SecureIngress, None)?;
     let set = state.control.resources().borrow().clone();
-    Ok(Json(json!({"findings": policy::vet::vet(&set.resources)})))
+    let mut findings = policy::vet::vet(&set.resources);
+    findings.extend(policy::vet::vet_writers(&set.writers, Release::own()));
+    Ok(Json(json!({"findings": findings})))
 }
 
 /// The passphrase travels in a field of its own, so that it is in no address and no log.

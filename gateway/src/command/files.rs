@@ -43,6 +43,7 @@ fn twice(parsed: &[Parsed]) -> Vec<Fault> {
             field: "metadata.name".into(),
             reason: format!("{key} stands at {} too", before.places.locate("metadata.name")),
             fix: Some("remove one, or give it another name".into()),
+            code: None,
         });
     }
     faults

@@ -63,6 +63,7 @@ fn fault_in_files(cause: &Value, parsed: &[Parsed]) -> Option<Fault> {
         resource: Some(key.to_string()),
         reason: text("reason")?,
         fix: text("fix"),
+        code: None,
         field,
     })
 }
@@ -254,8 +255,9 @@ pub(super) fn compile(paths: &[PathBuf], output: Output) -> Result<(), CommandEr
                     .map_or(unknown, |source| source.places.locate(&rejected.field)),
                 resource: Some(rejected.key.to_string()),
                 field: rejected.field,
-                reason: rejected.reason,
-                fix: rejected.fix,
+                reason: rejected.reason.to_string(),
+                fix: Some(rejected.reason.fix()),
+                code: None,
             }
         });
         CommandError::Faults(faults.collect())

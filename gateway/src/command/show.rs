@@ -43,8 +43,11 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
 pub(super) fn fault(out: &mut impl Write, fault: &Fault) -> io::Result<()> {
     let field = if fault.field.is_empty() { String::new() } else { format!(" {}:", fault.field) };
     writeln!(out, "error: {}:{field} {}", fault.place, fault.reason)?;
-    match &fault.fix {
-        Some(fix) => writeln!(out, "  fix: {fix}"),
+    if let Some(fix) = &fault.fix {
+        writeln!(out, "  fix: {fix}")?;
+    }
+    match fault.code {
+        Some(code) => writeln!(out, "  see: causeway vet --explain {code}"),
         None => Ok(()),
     }
 }

@@ -97,3 +97,47 @@ fn a_diff_holds_only_the_lines_that_differ() {
     let long = |word: &str| (0..3_000).map(|line| format!("{word}{line}\n")).collect::<String>();
     assert_eq!(resources::changed_lines(&long("a"), &long("b")).len(), 6_000);
 }
+
+/// What `vet` finds against a gateway that says it is of this release and finds nothing itself.
+async fn found_live(release: &str) -> Vec<serde_json::Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("api.sock");
+    let status = serde_json::json!({"name": "edge-1", "version": release});
+    let router = axum::Router::new()
+        .route(&format!("{BASE}/status"), axum::routing::get(async || axum::Json(status)))
+        .route(
+            &format!("{BASE}/vet"),
+            axum::routing::get(async || axum::Json(serde_json::json!({"findings": []}))),
+        );
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let line = ["causeway", "vet", "--socket", socket.to_str().unwrap()];
+    let client = Client::new(Arguments::try_parse_from(line).unwrap().connection);
+    let found = vet::live(&client).await.unwrap();
+    serving.abort();
+    found
+}
+
+#[tokio::test]
+async fn a_gateway_of_another_minor_release_is_found_by_vet_and_one_of_ours_is_not() {
+    assert!(found_live(env!("CARGO_PKG_VERSION")).await.is_empty());
+    let found = found_live("99.0.0").await;
+    assert_eq!((found.len(), &found[0]["code"]), (1, &serde_json::json!("CW0105")));
+    assert_eq!(found[0]["key"], serde_json::json!({"kind": "Gateway", "name": "edge-1"}));
+}
+
+#[test]
+fn a_fault_with_a_page_says_where_it_is() {
+    let text =
+        "apiVersion: causeway.dev/v2\nkind: Role\nmetadata: {name: r}\nspec: {rules: [{verbs: [read]}]}\n";
+    let shown = |text: &str| {
+        let mut out = Vec::new();
+        for fault in policy::document::parse("a.yaml", text).unwrap_err() {
+            show::fault(&mut out, &fault).unwrap();
+        }
+        String::from_utf8(out).unwrap()
+    };
+    assert!(shown(text).starts_with("error: a.yaml:1:13: apiVersion: "));
+    assert!(shown(text).ends_with("\n  see: causeway vet --explain CW0105\n"), "{}", shown(text));
+    assert!(!shown(&text.replace("v2", "v1").replace("read", "reed")).contains("see:"));
+}

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use http::Method;
-use policy::vet::CODES;
+use policy::vet::{About, CODES, Release};
 use serde_json::{Value, json};
 
 use super::{BASE, CommandError, Ended, files, show};
@@ -21,15 +21,15 @@ pub(super) async fn run(
         return self::explain(&code);
     }
     let (findings, places) = if paths.is_empty() {
-        let answer = client.json(Method::GET, &format!("{BASE}/vet"), String::new()).await?;
-        (answer["findings"].as_array().cloned().unwrap_or_default(), Vec::new())
+        (live(client).await?, Vec::new())
     } else {
         let parsed = files::parse(paths)?;
         let resources =
             parsed.iter().map(|parsed| (parsed.resource.key(), parsed.resource.clone())).collect();
         let found = policy::vet::vet(&resources);
         let place = |finding: &policy::vet::Finding| {
-            let source = parsed.iter().find(|parsed| parsed.resource.key() == finding.key);
+            let About::Resource(key) = &finding.about else { return String::new() };
+            let source = parsed.iter().find(|parsed| parsed.resource.key() == *key);
             source.map_or_else(String::new, |source| source.places.locate(&finding.field).to_string())
         };
         let places: Vec<String> = found.iter().map(place).collect();
@@ -43,6 +43,17 @@ pub(super) async fn run(
     Ok(if is_error { Ended::Otherwise } else { Ended::Well })
 }
 
+/// What the running gateway finds, and what is found of the gateway.
+pub(super) async fn live(client: &Client) -> Result<Vec<Value>, CommandError> {
+    let status = client.json(Method::GET, &format!("{BASE}/status"), String::new()).await?;
+    let text = |name: &str| status[name].as_str().unwrap_or_default();
+    let gateway = text("version").parse().ok();
+    let skew = gateway.and_then(|gateway| policy::vet::vet_gateway(text("name"), gateway, Release::own()));
+    let answer = client.json(Method::GET, &format!("{BASE}/vet"), String::new()).await?;
+    let found = answer["findings"].as_array().cloned().unwrap_or_default();
+    Ok(skew.iter().map(|finding| json!(finding)).chain(found).collect())
+}
+
 fn print(findings: &[Value], places: &[String]) -> Result<(), CommandError> {
     let mut out = std::io::stdout().lock();
     if findings.is_empty() {
@@ -51,7 +62,10 @@ fn print(findings: &[Value], places: &[String]) -> Result<(), CommandError> {
     for (index, finding) in findings.iter().enumerate() {
         let text = |name: &str| finding[name].as_str().unwrap_or_default();
         let key = |name: &str| finding["key"][name].as_str().unwrap_or_default();
-        let resource = format!("{} {}/{}", key("kind"), key("namespace"), key("name"));
+        let resource = match key("namespace") {
+            "" => format!("{} {}", key("kind"), key("name")),
+            namespace => format!("{} {namespace}/{}", key("kind"), key("name")),
+        };
         let place = places.get(index).map_or(resource, Clone::clone);
         let head = format!("{} {} {place}: {}", text("code"), text("severity"), text("field"));
         writeln!(out, "{head}: {}\n  fix: {}", text("message"), text("fix"))?;

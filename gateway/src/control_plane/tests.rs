@@ -141,3 +141,75 @@ async fn what_others_need_is_not_deleted() {
     assert!(matches!(refused, ApplyError::Rejected(_)));
     assert_eq!(bench.control.resources().borrow().resources.len(), 2);
 }
+
+#[tokio::test]
+async fn whoever_claims_a_taken_host_is_refused_and_both_are_named() {
+    let bench = bench().await;
+    let ingress = |name: &str, domain: &str| {
+        let issuer =
+            "{apiVersion: causeway.dev/v1, kind: Issuer, metadata: {name: ca}, spec: {privateCa: {}}}";
+        resources(&format!(
+            "{issuer}\n---\n{{apiVersion: causeway.dev/v1, kind: SecureIngress, metadata: {{name: {name}}}, \
+             spec: {{domains: [{domain}], certificate: {{issuer: ca}}, applications: {{namespaces: [n]}}}}}}"
+        ))
+    };
+    let apply =
+        async |name, domain| bench.control.apply(ingress(name, domain), ApplyOptions::default()).await;
+    apply("beta", "shop.example.com").await.unwrap();
+    apply("gamma", "other.example.com").await.unwrap();
+    // New, and before the owner by name; older than the owner's last change, and after it by name.
+    apply("beta", "shop.example.com").await.unwrap();
+    for late in ["alpha", "gamma"] {
+        let refused = apply(late, "shop.example.com").await.unwrap_err();
+        let ApplyError::Rejected(reasons) = refused else { panic!("{refused:?}") };
+        assert_eq!((reasons.len(), reasons[0].key.name.as_str()), (1, late));
+        assert!(reasons[0].reason.to_string().contains("SecureIngress default/beta"), "{}", reasons[0]);
+    }
+    apply("gamma", "third.example.com").await.unwrap();
+}
+
+/// Writes into the store what a gateway of this release would have.
+async fn written_by(bench: &Bench, release: &str, resource: serde_json::Value) -> Result<u64, LoadError> {
+    let key = Key::new("resources/Zone/default/example.com").unwrap();
+    let record = serde_json::json!({"resource": resource, "release": release});
+    let value = Value { bytes: record.to_string().into_bytes(), secrecy: Secrecy::Plain };
+    bench
+        .control
+        .store()
+        .commit(vec![Change { key, expect: Expect::Any, value: Some(value) }])
+        .await
+        .unwrap();
+    bench.control.reload().await
+}
+
+#[tokio::test]
+async fn what_a_later_release_wrote_is_known_until_it_is_written_again() {
+    let bench = bench().await;
+    let zone = policy::document::to_json(&resources(ZONE)[0]);
+    for (release, known) in [("99.0.0", true), (env!("CARGO_PKG_VERSION"), false)] {
+        written_by(&bench, release, zone.clone()).await.unwrap();
+        let writers = bench.control.resources().borrow().writers.clone();
+        assert_eq!(!writers.is_empty(), known, "{release}");
+        assert_eq!(!policy::vet::vet_writers(&writers, Release::own()).is_empty(), known, "{release}");
+    }
+    written_by(&bench, "99.0.0", zone).await.unwrap();
+    bench.control.apply(resources(&ZONE.replace("ns.", "ns2.")), ApplyOptions::default()).await.unwrap();
+    assert!(bench.control.resources().borrow().writers.is_empty());
+    bench.control.reload().await.unwrap();
+    assert!(bench.control.resources().borrow().writers.is_empty());
+}
+
+#[tokio::test]
+async fn a_form_that_only_a_later_release_reads_is_told_from_one_that_nobody_reads() {
+    let bench = bench().await;
+    let mut zone = policy::document::to_json(&resources(ZONE)[0]);
+    zone["spec"]["signedBy"] = serde_json::json!("somebody");
+    let refused = written_by(&bench, "99.0.0", zone.clone()).await.unwrap_err();
+    assert!(matches!(refused, LoadError::Later { .. }), "{refused}");
+    let text = refused.to_string();
+    for part in ["99.0.0", "resources/Zone/default/example.com", "signedBy", "CW0105"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let refused = written_by(&bench, env!("CARGO_PKG_VERSION"), zone).await.unwrap_err();
+    assert!(matches!(refused, LoadError::Unreadable { .. }), "{refused}");
+}

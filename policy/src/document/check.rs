@@ -48,6 +48,14 @@ impl Checker<'_> {
         }
     }
 
+    /// A fault that a page of the analyzer tells more of.
+    fn coded(&mut self, code: &'static str, path: &Path, reason: impl Into<String>, fix: impl Into<String>) {
+        if self.flaws.len() < FAULTS_MAX {
+            let (path, mark) = self.root.resolve(path);
+            self.flaws.push(Flaw::new(mark, path, reason, fix).coded(code));
+        }
+    }
+
     /// Whether something at `path` was left out because it is faulty, so that nothing can be said of absence.
     fn is_partial(&self, path: &Path) -> bool {
         self.root.pruned_about(path)

@@ -32,7 +32,7 @@ pub(super) fn collect<T: DeserializeOwned>(
         match problem {
             Problem::Pruned => {}
             Problem::Faulty { reason, fix } => {
-                flaws.push(Flaw { mark, path: joined(base, &path), reason, fix });
+                flaws.push(Flaw { mark, path: joined(base, &path), reason, fix, code: None });
             }
             Problem::Missing { field, of } => {
                 let lacking = node.at_mut(&path)?;

@@ -158,6 +158,11 @@ fn api_version(root: &Node, flaws: &mut Vec<Flaw>) {
     let fix = format!("write `apiVersion: {API_VERSION}`");
     match root.entry("apiVersion").map(|entry| &entry.node) {
         Some(Node { value: Value::Text(version), .. }) if version == API_VERSION => {}
+        Some(Node { value: Value::Text(version), mark }) if is_later(version) => {
+            let reason = format!("{version} is of a later causeway; this one reads {API_VERSION}");
+            let fix = format!("use the later one, or {fix}");
+            flaws.push(Flaw::new(*mark, path, reason, fix).coded("CW0105"));
+        }
         Some(Node { value: Value::Text(version), mark }) => {
             let reason = format!("expected {API_VERSION}, found {version:?}");
             flaws.push(Flaw::new(*mark, path, reason, fix));
@@ -171,6 +176,12 @@ fn api_version(root: &Node, flaws: &mut Vec<Flaw>) {
             flaws.push(Flaw::new(root.mark, path, "`apiVersion` is missing", fix.replacen("write", "add", 1)))
         }
     }
+}
+
+/// Whether an API version is ours, and one that is not there yet.
+fn is_later(version: &str) -> bool {
+    let number = |version: &str| version.strip_prefix("causeway.dev/v")?.parse::<u32>().ok();
+    number(version) > number(API_VERSION)
 }
 
 fn kind(root: &Node, flaws: &mut Vec<Flaw>) -> Option<Kind> {

@@ -46,6 +46,9 @@ pub struct Fault {
     /// The smallest change that would help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+    /// The code of [`crate::vet`] whose page tells more, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
 }
 
 impl fmt::Display for Fault {
@@ -73,11 +76,16 @@ pub(super) struct Flaw {
     pub(super) path: Path,
     pub(super) reason: String,
     pub(super) fix: Option<String>,
+    pub(super) code: Option<&'static str>,
 }
 
 impl Flaw {
     pub(super) fn new(mark: Mark, path: Path, reason: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { mark, path, reason: reason.into(), fix: Some(fix.into()) }
+        Self { mark, path, reason: reason.into(), fix: Some(fix.into()), code: None }
+    }
+
+    pub(super) fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     pub(super) fn into_fault(self, file: &Arc<str>, resource: Option<&str>) -> Fault {
@@ -87,6 +95,7 @@ impl Flaw {
             field: self.path.to_string(),
             reason: self.reason,
             fix: self.fix,
+            code: self.code,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod budgets;
+mod codes;
 mod good_input;
 mod many_faults;
 mod round_trip;

@@ -1,5 +1,6 @@
 //! Exact DNS host names (RFC 1123 §2.1, RFC 5890 for what an A-label looks like).
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::checked_text;
 pub struct HostName(Arc<str>);
 
 /// Why a text is no [`HostName`].
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, thiserror::Error)]
 pub enum InvalidHostName {
     /// There is no text.
     #[error("a host name cannot be empty")]
@@ -59,6 +60,13 @@ impl HostName {
     #[must_use]
     pub fn is_within(&self, zone: &Self) -> bool {
         self == zone || self.0.strip_suffix(zone.as_str()).is_some_and(|rest| rest.ends_with('.'))
+    }
+}
+
+/// Equal, ordered and hashed as its text.
+impl Borrow<str> for HostName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -96,6 +96,14 @@ pub struct ResourceKey {
     pub name: Name,
 }
 
+impl ResourceKey {
+    /// Names a resource of the same namespace.
+    #[must_use]
+    pub fn beside(&self, kind: Kind, name: &Name) -> Self {
+        Self { kind, namespace: self.namespace.clone(), name: name.clone() }
+    }
+}
+
 impl fmt::Display for ResourceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}/{}", self.kind, self.namespace, self.name)

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::rejected::Rejections;
-use super::{Generation, Host, Hosts, Ingress, Rejected, Snapshot, Stage};
-use crate::id::{Domain, Kind, Name, ResourceKey};
+use super::{Generation, Host, Hosts, Ingress, Reason, Rejected, Snapshot, Stage};
+use crate::id::{Domain, Kind, ResourceKey};
 use crate::resource::{Resource, Spec};
 
 /// What a site is, beside its resources.
@@ -73,18 +73,25 @@ impl<'a> Resources<'a> {
         self.all.iter()
     }
 
-    fn of(self, kind: Kind, namespace: &Name, name: &Name) -> Option<(&'a ResourceKey, &'a Spec)> {
-        let key = ResourceKey { kind, namespace: namespace.clone(), name: name.clone() };
-        self.all.get_key_value(&key).map(|(key, resource)| (key, &resource.spec))
+    fn find(self, key: &ResourceKey) -> Option<(&'a ResourceKey, &'a Spec)> {
+        self.all.get_key_value(key).map(|(key, resource)| (key, &resource.spec))
+    }
+
+    /// Of two that want the same, the one that was stored first, and the later. What is not stored yet is the later;
+    /// two of those go by name. What is stored goes together, so it never is at odds with itself.
+    fn by_age<T>(self, mut pair: [T; 2], owner: impl Fn(&T) -> &'a ResourceKey) -> [T; 2] {
+        let revision = |key| self.all.get(key)?.metadata.resource_version.as_ref()?.parse().ok();
+        pair.sort_by_key(|item| (revision(owner(item)).unwrap_or(u64::MAX), owner(item)));
+        pair
     }
 }
 
 fn check_bindings(resources: Resources<'_>, rejections: &mut Rejections) {
     for (key, resource) in resources.iter() {
         let Spec::RoleBinding(binding) = &resource.spec else { continue };
-        if resources.of(Kind::Role, &key.namespace, &binding.role).is_none() {
-            let reason = format!("there is no Role {}/{}", key.namespace, binding.role);
-            rejections.add(key, "spec.role", reason, "create it, or name one that exists");
+        let role = key.beside(Kind::Role, &binding.role);
+        if resources.find(&role).is_none() {
+            rejections.add(key, "spec.role", Reason::Missing(role));
         }
     }
 }

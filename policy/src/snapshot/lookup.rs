@@ -164,28 +164,33 @@ impl Node {
         }
     }
 
-    /// Depth first, literal segments before variable ones, so that what is most specific is offered first.
     fn find(&self, rest: &str, accept: &mut impl FnMut(&[usize]) -> Option<usize>) -> Option<usize> {
+        self.find_whole(rest, accept).or_else(|| self.find_prefix(rest, accept))
+    }
+
+    /// Depth first, literal segments before variable ones, so that what is most specific is offered first.
+    fn find_whole(&self, rest: &str, accept: &mut impl FnMut(&[usize]) -> Option<usize>) -> Option<usize> {
         if rest.is_empty() {
-            return accept(&self.exact).or_else(|| accept(&self.prefix));
+            return accept(&self.exact);
         }
         let (segment, below) = match rest.split_once('/') {
             Some((segment, below)) => (segment, Some(below)),
             None => (rest, None),
         };
-        let literal = self.children.get(segment);
-        for child in literal.into_iter().chain(self.any.as_deref()) {
-            let found = match below {
-                // "a/": the path ends with a slash.
-                Some("") => accept(&child.exact_slash).or_else(|| accept(&child.prefix)),
-                Some(below) => child.find(below, accept),
-                None => child.find("", accept),
-            };
-            if found.is_some() {
-                return found;
-            }
-        }
-        accept(&self.prefix)
+        let mut children = self.children.get(segment).into_iter().chain(self.any.as_deref());
+        children.find_map(|child| match below {
+            None => accept(&child.exact),
+            // "a/": the path ends with a slash.
+            Some("") => accept(&child.exact_slash),
+            Some(below) => child.find_whole(below, accept),
+        })
+    }
+
+    /// The longest first. Prefixes have no variable segments.
+    fn find_prefix(&self, rest: &str, accept: &mut impl FnMut(&[usize]) -> Option<usize>) -> Option<usize> {
+        let (segment, below) = rest.split_once('/').unwrap_or((rest, ""));
+        let child = self.children.get(segment).filter(|_| !rest.is_empty());
+        child.and_then(|child| child.find_prefix(below, accept)).or_else(|| accept(&self.prefix))
     }
 }
 

@@ -5,16 +5,23 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Finding, Severity};
+use super::{About, Finding, Severity};
 use crate::id::ResourceKey;
-use crate::resource::application::{Application, EndpointSource, Port};
+use crate::resource::application::{EndpointSource, Port};
 use crate::resource::{Resource, Spec};
 
 pub(super) fn find(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut Vec<Finding>) {
     for (key, resource) in resources {
         let Spec::Application(spec) = &resource.spec else { continue };
         let mut add = |severity, code, field: String, message: String, fix: &str| {
-            findings.push(Finding { severity, code, key: key.clone(), field, message, fix: fix.into() });
+            findings.push(Finding {
+                severity,
+                code,
+                about: About::Resource(key.clone()),
+                field,
+                message,
+                fix: fix.into(),
+            });
         };
         for (index, port) in spec.ports.iter().enumerate() {
             if let Some(message) = protocol_fault(port) {
@@ -47,7 +54,7 @@ pub(super) fn find(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut V
                 );
             }
         }
-        if !spec.api.is_empty() && !is_exposed(key, resource, spec, resources) {
+        if !spec.api.is_empty() && !is_exposed(key, resource, resources) {
             let message = "no SecureIngress selects this application, so its api is reachable nowhere".into();
             let fix = "add its namespace to spec.applications of a SecureIngress";
             add(Severity::Warning, "CW0104", "spec.api".into(), message, fix);
@@ -55,15 +62,11 @@ pub(super) fn find(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut V
     }
 }
 
+/// A port that declares nothing is refused when it is read.
 fn protocol_fault(port: &Port) -> Option<String> {
-    let by_name = Port { protocol: None, ..port.clone() }.declared_protocol();
-    match (by_name, port.protocol) {
-        (None, None) => Some(format!("port {} declares no protocol", port.name)),
-        (Some(by_name), Some(said)) if by_name != said => {
-            Some(format!("port {} is named after {by_name:?} and declared {said:?}", port.name))
-        }
-        (_, _) => None,
-    }
+    let by_name = Port { protocol: None, ..port.clone() }.declared_protocol()?;
+    let said = port.protocol.filter(|said| *said != by_name)?;
+    Some(format!("port {} is named after {by_name} and declared {said}", port.name))
 }
 
 fn is_public(address: IpAddr) -> bool {
@@ -75,12 +78,7 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-fn is_exposed(
-    key: &ResourceKey,
-    resource: &Resource,
-    _: &Application,
-    resources: &BTreeMap<ResourceKey, Resource>,
-) -> bool {
+fn is_exposed(key: &ResourceKey, resource: &Resource, resources: &BTreeMap<ResourceKey, Resource>) -> bool {
     resources.values().any(|other| match &other.spec {
         Spec::SecureIngress(ingress) => {
             let labels = &resource.metadata.labels;

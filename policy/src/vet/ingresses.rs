@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, Severity};
+use super::{About, Finding, Severity};
 use crate::id::{Kind, Name, ResourceKey};
 use crate::resource::application::{Application, Authentication, PathMatch};
 use crate::resource::issuer::Issuer;
@@ -17,7 +17,14 @@ pub(super) fn find(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut V
         let Spec::SecureIngress(spec) = &resource.spec else { continue };
         let mut add = |severity, code, field: &str, message: String, fix: &str| {
             let field = field.to_owned();
-            findings.push(Finding { severity, code, key: key.clone(), field, message, fix: fix.into() });
+            findings.push(Finding {
+                severity,
+                code,
+                about: About::Resource(key.clone()),
+                field,
+                message,
+                fix: fix.into(),
+            });
         };
         let selected = selected(spec, resources);
         if !selected.iter().any(|(_, application)| !application.api.is_empty()) {
@@ -77,14 +84,15 @@ fn open_prefixes(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut Vec
                 let path = match &other.path {
                     PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::Template(path) => path,
                 };
-                let within = path.as_str().starts_with(prefix.as_str()) && path != prefix;
+                let below = path.as_str().strip_prefix(prefix.as_str().trim_end_matches('/'));
+                let within = below.is_some_and(|below| below.len() > 1 && below.starts_with('/'));
                 within && other.authentication != Authentication::None
             });
             if guarded.is_some() {
                 findings.push(Finding {
                     severity: Severity::Warning,
                     code: "CW0302",
-                    key: key.clone(),
+                    about: About::Resource(key.clone()),
                     field: format!("spec.api[{index}]"),
                     message: format!("{prefix} is open and holds a path that asks for a token"),
                     fix: "ask for a token on the prefix too, or expose the open paths one by one".into(),
@@ -142,7 +150,7 @@ fn unused(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut Vec<Findin
             findings.push(Finding {
                 severity: Severity::Info,
                 code: "CW0401",
-                key: key.clone(),
+                about: About::Resource(key.clone()),
                 field: "metadata.name".into(),
                 message: "nothing refers to it".into(),
                 fix: "delete it, if nobody needs it".into(),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Severity};
+use super::{About, Finding, Severity};
 use crate::id::ResourceKey;
 use crate::resource::Resource;
-use crate::snapshot::{Generation, Input, Rejected, Site, compile};
+use crate::snapshot::{Generation, Input, Reason, Rejected, Site, compile};
 
 pub(super) fn find(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut Vec<Finding>) {
     let site = Site::default();
@@ -17,26 +17,39 @@ pub(super) fn find(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut V
         departing: &[],
     };
     let Err(rejected) = compile(&input) else { return };
-    findings.extend(rejected.into_iter().map(|rejected| Finding {
+    findings.extend(rejected.into_iter().map(|Rejected { key, field, reason }| Finding {
         severity: Severity::Error,
-        code: code(&rejected),
-        key: rejected.key,
-        field: rejected.field,
-        message: rejected.reason,
-        fix: rejected.fix.unwrap_or_default(),
+        code: code(&reason),
+        about: About::Resource(key),
+        field,
+        message: reason.to_string(),
+        fix: reason.fix(),
     }));
 }
 
-/// By the field and the words of the reason, which the tests of both hold together.
-fn code(rejected: &Rejected) -> &'static str {
-    let reason = &rejected.reason;
-    match rejected.field.as_str() {
-        field if field.ends_with("authentication.jwt.issuer") => "CW0202",
-        "spec.acme.challenge" => "CW0204",
-        field if field.ends_with(".path") => "CW0201",
-        field if field.starts_with("spec.domains") && reason.contains("belongs to") => "CW0101",
-        field if field.starts_with("spec.domains") && reason.contains("outside the zone") => "CW0203",
-        field if field.starts_with("spec.domains") && reason.contains("proves control") => "CW0204",
-        _ => "CW0001",
+const fn code(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::HostTaken { .. } => "CW0101",
+        Reason::RequestsTaken { .. } => "CW0201",
+        Reason::UnknownTokenIssuer { .. } => "CW0202",
+        Reason::OutsideZone { .. } => "CW0203",
+        Reason::NamedTooLate { .. } | Reason::WildcardByConnection { .. } | Reason::ForeignDns { .. } => {
+            "CW0204"
+        }
+        Reason::Missing(_)
+        | Reason::NoZone(_)
+        | Reason::NoAccountKey(_)
+        | Reason::SecretLacks { .. }
+        | Reason::NoPort { .. }
+        | Reason::PortNotHttp(_)
+        | Reason::NoHttpPort
+        | Reason::SeveralHttpPorts
+        | Reason::NotAnOrigin(_)
+        | Reason::OriginTaken { .. }
+        | Reason::RecordName { .. }
+        | Reason::AliasNotAlone(_)
+        | Reason::AliasOfSeveral(_)
+        | Reason::RecordTaken { .. }
+        | Reason::Contact(_) => "CW0001",
     }
 }

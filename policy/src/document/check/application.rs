@@ -58,7 +58,7 @@ fn ports(checker: &mut Checker<'_>, ports: &[Port]) {
             } else {
                 format!("name it http-{name}, or add `protocol: http`")
             };
-            checker.fault(&at.key("name"), reason, fix);
+            checker.coded("CW0103", &at.key("name"), reason, fix);
         }
     }
 }

@@ -21,7 +21,7 @@ spec:
     assert_eq!(
         lines(text),
         [
-            r#"app.yaml:1:13: apiVersion: expected causeway.dev/v1, found "causeway.dev/v2"; write `apiVersion: causeway.dev/v1`"#,
+            r#"app.yaml:1:13: apiVersion: causeway.dev/v2 is of a later causeway; this one reads causeway.dev/v1; use the later one, or write `apiVersion: causeway.dev/v1`"#,
             "app.yaml:3:18: metadata.name: 'W' cannot stand in a name; use lower-case letters, digits, '-' and '.'",
             "app.yaml:3:23: metadata.lables: there is no field `lables`; did you mean `labels`?",
             "app.yaml:5:25: spec.endpoints[0].address: this is no IP address; write an IPv4 or IPv6 address, as in 10.0.0.7 or 2001:db8::7",

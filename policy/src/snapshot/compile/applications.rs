@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::super::rejected::Rejections;
+use super::super::rejected::{Reason, Rejections};
 use super::super::{Backend, Digest, Endpoint};
 use super::Resources;
-use crate::id::ResourceKey;
+use crate::id::{Name, ResourceKey};
 use crate::resource::application::{Application, EndpointSource, Port, Protocol};
 use crate::resource::{Metadata, Spec};
 
@@ -20,22 +20,29 @@ pub(super) struct Compiled<'a> {
     pub(super) backends: Vec<Arc<Backend>>,
 }
 
+/// Applications by namespace, each list by name.
+pub(super) type ByNamespace<'a> = BTreeMap<&'a Name, Vec<Compiled<'a>>>;
+
 /// Compiles every application that is without fault.
-pub(super) fn compile<'a>(resources: Resources<'a>, rejections: &mut Rejections) -> Vec<Compiled<'a>> {
-    let mut compiled = Vec::new();
+pub(super) fn compile<'a>(resources: Resources<'a>, rejections: &mut Rejections) -> ByNamespace<'a> {
+    let mut compiled = ByNamespace::new();
     for (key, resource) in resources.iter() {
         let Spec::Application(spec) = &resource.spec else { continue };
         let mut by_port = BTreeMap::new();
         let mut backends = Vec::with_capacity(spec.api.len());
         for (index, entry) in spec.api.iter().enumerate() {
-            let field = format!("spec.api[{index}].port");
-            if let Some(port) = port_of(key, spec, entry.port.as_ref(), &field, rejections) {
-                let backend = by_port.entry(port.port).or_insert_with(|| Arc::new(backend(key, spec, port)));
-                backends.push(Arc::clone(backend));
+            match port_of(spec, entry.port.as_ref()) {
+                Ok(port) => {
+                    let backend =
+                        by_port.entry(port.port).or_insert_with(|| Arc::new(backend(key, spec, port)));
+                    backends.push(Arc::clone(backend));
+                }
+                Err(reason) => rejections.add(key, format!("spec.api[{index}].port"), reason),
             }
         }
         if backends.len() == spec.api.len() {
-            compiled.push(Compiled { key, metadata: &resource.metadata, spec, backends });
+            let application = Compiled { key, metadata: &resource.metadata, spec, backends };
+            compiled.entry(&key.namespace).or_default().push(application);
         }
     }
     compiled
@@ -45,39 +52,22 @@ fn routable(port: &Port) -> bool {
     matches!(port.declared_protocol(), Some(Protocol::Http | Protocol::Http2 | Protocol::Grpc))
 }
 
-fn port_of<'a>(
-    key: &ResourceKey,
-    spec: &'a Application,
-    name: Option<&crate::id::Name>,
-    field: &str,
-    rejections: &mut Rejections,
-) -> Option<&'a Port> {
+fn port_of<'a>(spec: &'a Application, name: Option<&Name>) -> Result<&'a Port, Reason> {
     if let Some(name) = name {
-        let Some(port) = spec.ports.iter().find(|port| port.name == *name) else {
-            let known: Vec<_> = spec.ports.iter().map(|port| port.name.as_str()).collect();
-            let fix = format!("name one of: {}", known.join(", "));
-            rejections.add(key, field, format!("there is no port named {name}"), fix);
-            return None;
+        return match spec.ports.iter().find(|port| port.name == *name) {
+            Some(port) if routable(port) => Ok(port),
+            Some(_) => Err(Reason::PortNotHttp(name.clone())),
+            None => {
+                let known = spec.ports.iter().map(|port| port.name.clone()).collect();
+                Err(Reason::NoPort { name: name.clone(), known })
+            }
         };
-        if !routable(port) {
-            let reason = format!("port {name} does not speak HTTP, so no path can be routed to it");
-            rejections.add(key, field, reason, "name a port whose protocol is http, http2 or grpc");
-            return None;
-        }
-        return Some(port);
     }
     let mut candidates = spec.ports.iter().filter(|port| routable(port));
     match (candidates.next(), candidates.next()) {
-        (Some(port), None) => Some(port),
-        (None, _) => {
-            let reason = "the application has no port whose protocol is http, http2 or grpc";
-            rejections.add(key, field, reason, "declare one, e.g. {name: http-web, port: 8080}");
-            None
-        }
-        (Some(_), Some(_)) => {
-            rejections.add(key, field, "the application has several HTTP ports", "say which: add port: NAME");
-            None
-        }
+        (Some(port), None) => Ok(port),
+        (None, _) => Err(Reason::NoHttpPort),
+        (Some(_), Some(_)) => Err(Reason::SeveralHttpPorts),
     }
 }
 

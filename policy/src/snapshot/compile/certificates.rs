@@ -1,9 +1,9 @@
 //! Which certificates must be had, and from whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::rejected::Rejections;
+use super::super::rejected::{Reason, Rejections};
 use super::super::{CertificateName, CertificateOrigin, Host, IssuerPlan, WantedCertificate};
 use super::Resources;
 use super::zones::Zones;
@@ -26,12 +26,12 @@ pub(super) fn name_for(
         CertificateSource::Certificate(name) => (Kind::Certificate, name, "spec.certificate.certificate"),
         CertificateSource::Secret(name) => (Kind::Secret, name, "spec.certificate.secret"),
     };
-    let Some((found, _)) = resources.of(kind, &key.namespace, name) else {
-        let reason = format!("there is no {kind} {}/{name}", key.namespace);
-        rejections.add(key, field, reason, "create it, or name one of the same namespace that exists");
+    let named = key.beside(kind, name);
+    if resources.find(&named).is_none() {
+        rejections.add(key, field, Reason::Missing(named));
         return None;
-    };
-    Some(CertificateName(found.clone()))
+    }
+    Some(CertificateName(named))
 }
 
 /// Every certificate that a host or a `Certificate` wants.
@@ -41,6 +41,7 @@ pub(super) fn wanted(
     zones: &Zones<'_>,
     rejections: &mut Rejections,
 ) -> BTreeMap<CertificateName, WantedCertificate> {
+    let used: BTreeSet<&ResourceKey> = hosts.values().map(|host| &host.source).collect();
     let mut wanted = BTreeMap::new();
     for (key, resource) in resources.iter() {
         let (domains, issuers, field) = match &resource.spec {
@@ -67,7 +68,7 @@ pub(super) fn wanted(
         };
         let plans = plans(resources, key, domains, issuers, field, zones, rejections);
         // An ingress that exposes nothing yet needs no certificate: an order would only spend the CA's patience.
-        let is_used = key.kind == Kind::Certificate || hosts.values().any(|host| host.source == *key);
+        let is_used = key.kind == Kind::Certificate || used.contains(key);
         if is_used && !plans.is_empty() {
             let mut domains = domains.clone();
             domains.sort();
@@ -87,14 +88,13 @@ fn from_secret(
     wanted: &mut BTreeMap<CertificateName, WantedCertificate>,
     rejections: &mut Rejections,
 ) {
-    let Some((secret_key, Spec::Secret(secret))) = resources.of(Kind::Secret, &key.namespace, name) else {
+    let Some((secret_key, Spec::Secret(secret))) = resources.find(&key.beside(Kind::Secret, name)) else {
         return; // `name_for` has said so.
     };
     for part in ["tls.crt", "tls.key"] {
         if !secret.string_data.contains_key(part) {
-            let reason = format!("{secret_key} has no {part}");
-            let fix = format!("add {part} in PEM to its stringData");
-            rejections.add_with(key, "spec.certificate.secret", reason, fix, &[secret_key]);
+            let reason = Reason::SecretLacks { secret: secret_key.clone(), part };
+            rejections.add(key, "spec.certificate.secret", reason);
         }
     }
     let entry = wanted.entry(CertificateName(secret_key.clone())).or_insert_with(|| WantedCertificate {
@@ -117,27 +117,28 @@ fn plans(
 ) -> Vec<IssuerPlan> {
     let mut plans = Vec::new();
     for name in issuers {
-        let Some((issuer_key, Spec::Issuer(issuer))) = resources.of(Kind::Issuer, &key.namespace, name)
-        else {
-            let reason = format!("there is no Issuer {}/{name}", key.namespace);
-            rejections.add(key, field, reason, "create it, or name one of the same namespace that exists");
+        let named = key.beside(Kind::Issuer, name);
+        let Some((issuer_key, Spec::Issuer(issuer))) = resources.find(&named) else {
+            rejections.add(key, field, Reason::Missing(named));
             continue;
         };
         let challenge = match issuer {
             Issuer::PrivateCa(_) => None,
             Issuer::Acme(acme) => {
-                if let Some(account) = &acme.external_account
-                    && resources.of(Kind::Secret, &key.namespace, &account.secret).is_none()
-                {
-                    let reason = format!("there is no Secret {}/{}", key.namespace, account.secret);
-                    let fix = "create it with the key hmacKey";
-                    rejections.add(issuer_key, "spec.acme.externalAccount.secret", reason, fix);
+                if let Some(account) = &acme.external_account {
+                    let secret = key.beside(Kind::Secret, &account.secret);
+                    if resources.find(&secret).is_none() {
+                        let field = "spec.acme.externalAccount.secret";
+                        rejections.add(issuer_key, field, Reason::NoAccountKey(secret));
+                    }
                 }
                 let ours = |domain: &Domain| zones.holding(domain.base()).is_some();
                 let by_default = if domains.iter().all(ours) { Challenge::Dns01 } else { Challenge::Http01 };
                 let challenge = acme.challenge.unwrap_or(by_default);
                 check_challenge(key, domains, challenge, issuer_key, zones, rejections);
-                check_order(resources, key, challenge, issuer_key, rejections);
+                if acme.challenge.is_some() {
+                    check_order(resources, key, challenge, issuer_key, rejections);
+                }
                 Some(challenge)
             }
         };
@@ -159,10 +160,8 @@ fn check_order(
         return;
     };
     if challenge != Challenge::Dns01 && ingress.dns.is_some() {
-        let reason =
-            format!("{issuer} proves control by connection, and our DNS names a host only after that");
-        let fix = "leave spec.acme.challenge out, or set it to dns01";
-        rejections.add_with(issuer, "spec.acme.challenge", reason, fix, &[key]);
+        let reason = Reason::NamedTooLate { issuer: issuer.clone(), ingress: key.clone() };
+        rejections.add(issuer, "spec.acme.challenge", reason);
     }
 }
 
@@ -175,20 +174,16 @@ fn check_challenge(
     rejections: &mut Rejections,
 ) {
     for (index, domain) in domains.iter().enumerate() {
-        let field = format!("spec.domains[{index}]");
-        match (challenge, domain) {
+        let (issuer, domain) = (issuer.clone(), domain.clone());
+        let reason = match (challenge, &domain) {
             (Challenge::Http01 | Challenge::TlsAlpn01, Domain::Wildcard(_)) => {
-                let reason =
-                    format!("{issuer} proves control by connection, which no CA accepts for {domain}");
-                let fix = "use an Issuer with challenge: dns01, or name the hosts one by one";
-                rejections.add_with(key, field, reason, fix, &[issuer]);
+                Reason::WildcardByConnection { issuer, domain }
             }
             (Challenge::Dns01, _) if zones.holding(domain.base()).is_none() => {
-                let reason = format!("{issuer} proves control by DNS, and {domain} lies in no Zone of ours");
-                let fix = "add a Zone for it, or use an Issuer with challenge: http01";
-                rejections.add_with(key, field, reason, fix, &[issuer]);
+                Reason::ForeignDns { issuer, domain }
             }
-            (Challenge::Http01 | Challenge::TlsAlpn01 | Challenge::Dns01, _) => {}
-        }
+            (Challenge::Http01 | Challenge::TlsAlpn01 | Challenge::Dns01, _) => continue,
+        };
+        rejections.add(key, format!("spec.domains[{index}]"), reason);
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::rejected::Rejections;
+use super::super::rejected::{Reason, Rejections};
 use super::super::{CertificateName, Digest, Host, HostDns, JwtProvider, JwtRule, Route, RouteTable, Stage};
-use super::applications::Compiled;
+use super::applications::{ByNamespace, Compiled};
 use super::zones::Zones;
 use super::{Resources, certificates};
 use crate::id::{Domain, HeaderName, MethodName, ResourceKey};
@@ -16,27 +16,28 @@ use crate::resource::secure_ingress::SecureIngress;
 /// The hosts that are wanted: each domain of an ingress under which at least one route lies.
 pub(super) fn hosts(
     resources: Resources<'_>,
-    applications: &[Compiled<'_>],
+    applications: &ByNamespace<'_>,
     zones: &Zones<'_>,
     stages: &BTreeMap<Domain, Stage>,
     rejections: &mut Rejections,
 ) -> BTreeMap<Domain, Arc<Host>> {
     let mut hosts: BTreeMap<Domain, Arc<Host>> = BTreeMap::new();
-    let mut owners: BTreeMap<&Domain, &ResourceKey> = BTreeMap::new();
+    let mut owners: BTreeMap<&Domain, (&ResourceKey, usize)> = BTreeMap::new();
     for (key, resource) in resources.iter() {
         let Spec::SecureIngress(spec) = &resource.spec else { continue };
-        let routes = Arc::new(RouteTable::new(routes(key, spec, applications, rejections)));
+        let routes = Arc::new(RouteTable::new(routes(resources, key, spec, applications, rejections)));
         let Some(certificate) = certificates::name_for(resources, key, spec, rejections) else { continue };
         for (index, domain) in spec.domains.iter().enumerate() {
-            let field = format!("spec.domains[{index}]");
-            if let Some(owner) = owners.insert(domain, key) {
-                let reason = format!("{domain} belongs to {owner} already");
-                rejections.add_with(key, field, reason, "remove it from one of the two", &[owner]);
+            let claim = (key, index);
+            if let Some(other) = owners.insert(domain, claim) {
+                let [owner, (later, index)] = resources.by_age([other, claim], |claim| claim.0);
+                let reason = Reason::HostTaken { domain: domain.clone(), owner: owner.0.clone() };
+                rejections.add(later, format!("spec.domains[{index}]"), reason);
                 owners.insert(domain, owner);
                 continue;
             }
             let dns = match &spec.dns {
-                Some(dns) => match zones.origin_for(key, &dns.zone, domain, &field, rejections) {
+                Some(dns) => match zones.origin_for(key, &dns.zone, domain, index, rejections) {
                     Some(origin) => Some(HostDns { origin, ttl: dns.ttl }),
                     None => continue,
                 },
@@ -80,18 +81,18 @@ fn host(
 }
 
 fn routes(
+    resources: Resources<'_>,
     key: &ResourceKey,
     spec: &SecureIngress,
-    applications: &[Compiled<'_>],
+    applications: &ByNamespace<'_>,
     rejections: &mut Rejections,
 ) -> Vec<Arc<Route>> {
     let providers = providers(key, spec);
-    let mut taken = Taken::default();
+    let mut taken = Taken { resources, ingress: key, by_match: BTreeMap::new() };
     let mut routes = Vec::new();
-    for application in applications.iter().filter(|application| selects(spec, application)) {
+    for application in selected(spec, applications) {
         for (index, entry) in application.spec.api.iter().enumerate() {
-            taken.claim(application.key, index, entry, key, rejections);
-            let field = format!("spec.api[{index}].authentication.jwt.issuer");
+            taken.claim(application.key, index, entry, rejections);
             let authentication = match &entry.authentication {
                 Authentication::None => None,
                 Authentication::Jwt(jwt) => match providers.get(&jwt.issuer) {
@@ -99,9 +100,13 @@ fn routes(
                         Some(Arc::new(JwtRule { provider: Arc::clone(provider), claims: jwt.claims.clone() }))
                     }
                     None => {
-                        let reason = format!("{key} knows no token issuer {}", jwt.issuer);
-                        let fix = format!("add it to spec.jwt of {key}, or name one that is there");
-                        rejections.add_with(application.key, field, reason, fix, &[key]);
+                        let field = format!("spec.api[{index}].authentication.jwt.issuer");
+                        let (ingress, issuer) = (key.clone(), jwt.issuer.clone());
+                        rejections.add(
+                            application.key,
+                            field,
+                            Reason::UnknownTokenIssuer { ingress, issuer },
+                        );
                         continue;
                     }
                 },
@@ -121,10 +126,17 @@ fn routes(
     routes
 }
 
-fn selects(spec: &SecureIngress, application: &Compiled<'_>) -> bool {
-    let labels = &application.metadata.labels;
-    spec.applications.namespaces.contains(&application.key.namespace)
-        && spec.applications.match_labels.iter().all(|(label, value)| labels.get(label) == Some(value))
+/// The applications that an ingress exposes, by namespace and name however it lists them.
+fn selected<'a>(
+    spec: &'a SecureIngress,
+    applications: &'a ByNamespace<'a>,
+) -> impl Iterator<Item = &'a Compiled<'a>> {
+    let namespaces: BTreeSet<_> = spec.applications.namespaces.iter().collect();
+    let all = namespaces.into_iter().filter_map(|namespace| applications.get(namespace)).flatten();
+    all.filter(|application| {
+        let labels = &application.metadata.labels;
+        spec.applications.match_labels.iter().all(|(label, value)| labels.get(label) == Some(value))
+    })
 }
 
 fn providers<'a>(
@@ -148,13 +160,39 @@ fn providers<'a>(
 }
 
 /// Which requests are spoken for under one ingress, so that two owners of one request are told of each other.
-#[derive(Default)]
 struct Taken<'a> {
+    resources: Resources<'a>,
+    ingress: &'a ResourceKey,
     by_match: BTreeMap<Match<'a>, Vec<Claim<'a>>>,
 }
 
-/// A path and the header fields that go with it.
-type Match<'a> = (&'a PathMatch, Vec<(&'a HeaderName, &'a str)>);
+/// Which paths, and the header fields that go with them.
+type Match<'a> = (Paths<'a>, Vec<(&'a HeaderName, &'a str)>);
+
+/// A [`PathMatch`] in a form that is equal for all that match the same paths.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+enum Paths<'a> {
+    Exact(&'a str),
+    /// Without the last slash, which makes no difference.
+    Prefix(&'a str),
+    /// Segment by segment; `None` is any, whatever its name.
+    Template(Vec<Option<&'a str>>),
+}
+
+impl<'a> Paths<'a> {
+    fn of(path: &'a PathMatch) -> Self {
+        match path {
+            PathMatch::Exact(path) => Self::Exact(path.as_str()),
+            PathMatch::Prefix(path) => Self::Prefix(path.as_str().trim_end_matches('/')),
+            PathMatch::Template(path) => {
+                let segments = path.as_str().split('/');
+                Self::Template(
+                    segments.map(|segment| (!segment.starts_with('{')).then_some(segment)).collect(),
+                )
+            }
+        }
+    }
+}
 
 #[derive(Clone, Copy)]
 struct Claim<'a> {
@@ -169,25 +207,19 @@ impl<'a> Taken<'a> {
         owner: &'a ResourceKey,
         index: usize,
         entry: &'a ApiPath,
-        ingress: &ResourceKey,
         rejections: &mut Rejections,
     ) {
         let headers = entry.headers.iter().map(|(name, value)| (name, value.as_str())).collect();
-        let claims = self.by_match.entry((&entry.path, headers)).or_default();
+        let claims = self.by_match.entry((Paths::of(&entry.path), headers)).or_default();
         let claim = Claim { owner, index, methods: &entry.methods };
-        if let Some(earlier) = claims.iter().find(|earlier| overlap(earlier.methods, claim.methods)) {
-            let reason = format!(
-                "the same requests are routed by {} spec.api[{}] under {ingress}",
-                earlier.owner, earlier.index
-            );
-            let field = format!("spec.api[{index}].path");
-            rejections.add_with(
-                owner,
-                field,
-                reason,
-                "change path, methods or headers of one",
-                &[earlier.owner, ingress],
-            );
+        if let Some(other) = claims.iter().find(|other| overlap(other.methods, claim.methods)) {
+            let [first, later] = self.resources.by_age([*other, claim], |claim| claim.owner);
+            let reason = Reason::RequestsTaken {
+                owner: first.owner.clone(),
+                index: first.index,
+                ingress: self.ingress.clone(),
+            };
+            rejections.add(later.owner, format!("spec.api[{}].path", later.index), reason);
         }
         claims.push(claim);
     }

@@ -1,10 +1,11 @@
 //! Zones: what DNS answers.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::super::rejected::Rejections;
+use super::super::rejected::{Reason, Rejections};
 use super::super::{Host, RecordData, RecordSet, RecordType, Stage, ZoneView};
 use super::{Resources, Site};
 use crate::id::{Domain, HostName, Name, ResourceKey};
@@ -27,50 +28,53 @@ impl<'a> Zones<'a> {
                 None => match key.name.as_str().parse::<HostName>() {
                     Ok(origin) => origin,
                     Err(error) => {
-                        rejections.add(key, "metadata.name", error.to_string(), "set spec.origin");
+                        rejections.add(key, "metadata.name", Reason::NotAnOrigin(error));
                         continue;
                     }
                 },
             };
             zones.by_name.insert(&key.name, origin.clone());
-            if let Some((other, _)) = zones.by_origin.get(&origin) {
-                let reason = format!("{other} has the origin {origin} already");
-                rejections.add_with(key, "spec.origin", reason, "delete one of the two", &[other]);
-                continue;
+            match zones.by_origin.entry(origin) {
+                Entry::Vacant(free) => {
+                    free.insert((key, zone));
+                }
+                Entry::Occupied(taken) => {
+                    let [owner, later] = resources.by_age([taken.get().0, key], |zone| zone);
+                    let reason = Reason::OriginTaken { origin: taken.key().clone(), owner: owner.clone() };
+                    rejections.add(later, "spec.origin", reason);
+                }
             }
-            zones.by_origin.insert(origin, (key, zone));
         }
         zones
     }
 
     /// The closest zone that a name lies in.
     pub(super) fn holding(&self, name: &HostName) -> Option<&HostName> {
-        let within = self.by_origin.keys().filter(|origin| name.is_within(origin));
-        within.max_by_key(|origin| origin.as_str().len())
+        let mut rest = name.as_str();
+        loop {
+            if let Some((origin, _)) = self.by_origin.get_key_value(rest) {
+                return Some(origin);
+            }
+            rest = rest.split_once('.')?.1;
+        }
     }
 
-    /// The origin of the zone that an ingress names for a domain.
+    /// The origin of the zone that an ingress names for one of its domains.
     pub(super) fn origin_for(
         &self,
         key: &ResourceKey,
         zone: &Name,
         domain: &Domain,
-        field: &str,
+        index: usize,
         rejections: &mut Rejections,
     ) -> Option<HostName> {
         let Some(origin) = self.by_name.get(zone) else {
-            let reason = format!("there is no Zone {zone}");
-            rejections.add(
-                key,
-                "spec.dns.zone",
-                reason,
-                "create it, or leave spec.dns out if DNS is not ours",
-            );
+            rejections.add(key, "spec.dns.zone", Reason::NoZone(zone.clone()));
             return None;
         };
         if !domain.base().is_within(origin) {
-            let reason = format!("{domain} lies outside the zone {origin}");
-            rejections.add(key, field, reason, "remove it, or name the zone that holds it in spec.dns.zone");
+            let reason = Reason::OutsideZone { domain: domain.clone(), origin: origin.clone() };
+            rejections.add(key, format!("spec.domains[{index}]"), reason);
             return None;
         }
         Some(origin.clone())
@@ -134,8 +138,8 @@ impl View {
         for (index, record) in zone.records.iter().enumerate() {
             let field = format!("spec.records[{index}]");
             let Some(name) = absolute(&record.name, origin) else {
-                let reason = format!("{}.{origin} is no host name of 253 bytes", record.name);
-                rejections.add(key, format!("{field}.name"), reason, "shorten it");
+                let reason = Reason::RecordName { name: record.name.clone(), origin: origin.clone() };
+                rejections.add(key, format!("{field}.name"), reason);
                 continue;
             };
             let ttl = record.ttl.map_or(ttl, crate::id::Span::seconds_ceil);
@@ -167,17 +171,10 @@ impl View {
             let others =
                 self.0.records.keys().any(|(other, kind)| other == name && *kind != RecordType::Cname);
             if others || *name == Domain::Exact(self.0.origin.clone()) {
-                let reason = format!("{name} is an alias and has other records too");
-                rejections.add(
-                    key,
-                    "spec.records",
-                    reason,
-                    "remove the cname, or everything else at that name",
-                );
+                rejections.add(key, "spec.records", Reason::AliasNotAlone(name.clone()));
             }
             if set.data.len() > 1 {
-                let reason = format!("{name} is an alias of several names");
-                rejections.add(key, "spec.records", reason, "keep one");
+                rejections.add(key, "spec.records", Reason::AliasOfSeveral(name.clone()));
             }
         }
     }
@@ -185,9 +182,8 @@ impl View {
     fn expose(&mut self, host: &Host, addresses: &[IpAddr], ttl: u32, rejections: &mut Rejections) {
         for kind in [RecordType::A, RecordType::Aaaa, RecordType::Cname, RecordType::Https] {
             if self.0.records.contains_key(&(host.domain.clone(), kind)) {
-                let reason = format!("{} has {kind:?} records from {} already", host.domain, self.0.source);
-                let fix = "remove the record from the Zone; exposed names get theirs by themselves";
-                rejections.add_with(&host.source, "spec.dns", reason, fix, &[&self.0.source]);
+                let (domain, zone) = (host.domain.clone(), self.0.source.clone());
+                rejections.add(&host.source, "spec.dns", Reason::RecordTaken { domain, kind, zone });
                 return;
             }
         }
@@ -208,8 +204,7 @@ fn contact(key: &ResourceKey, origin: &HostName, zone: &Zone, rejections: &mut R
     };
     let name = contact.split_once('@').and_then(|(user, host)| format!("{user}.{host}").parse().ok());
     name.unwrap_or_else(|| {
-        let reason = format!("{contact:?} cannot be written as an SOA contact");
-        rejections.add(key, "spec.contact", reason, "write an address such as hostmaster@example.com");
+        rejections.add(key, "spec.contact", Reason::Contact(contact.clone()));
         origin.clone()
     })
 }

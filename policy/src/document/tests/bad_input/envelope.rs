@@ -28,7 +28,20 @@ spec:
   api: [{path: {exact: /}, authentication: none}]
 ",
         &[
-            r#"app.yaml:1:13: apiVersion: expected causeway.dev/v1, found "causeway.dev/v2"; write `apiVersion: causeway.dev/v1`"#,
+            "app.yaml:1:13: apiVersion: causeway.dev/v2 is of a later causeway; this one reads causeway.dev/v1; use the later one, or write `apiVersion: causeway.dev/v1`",
+        ],
+    ),
+    (
+        r"apiVersion: causeway.dev/v1beta1
+kind: Application
+metadata: {name: web, namespace: shop}
+spec:
+  endpoints: [{address: 10.0.0.7}]
+  ports: [{name: http-web, port: 8080}]
+  api: [{path: {exact: /}, authentication: none}]
+",
+        &[
+            r#"app.yaml:1:13: apiVersion: expected causeway.dev/v1, found "causeway.dev/v1beta1"; write `apiVersion: causeway.dev/v1`"#,
         ],
     ),
     (
