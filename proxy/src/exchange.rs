@@ -9,7 +9,7 @@ mod http2;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 pub(crate) use http1::{BackendConnection, Http1Exchange};
 pub(crate) use http2::{Http2Connection, Http2Exchange, Http2Sender};
 
@@ -103,6 +103,29 @@ impl Answer {
                 for (name, value) in &parts.headers {
                     if !is_hop_by_hop(name.as_str()) && name != http::header::CONTENT_LENGTH {
                         show(name.as_str().as_bytes(), value.as_bytes());
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// Shows every field that goes on to a client, in the form that HTTP/2 wants, without copying values.
+    pub(crate) fn each_header(&self, mut show: impl FnMut(HeaderName, HeaderValue)) {
+        match self {
+            Self::Http1(head) => {
+                for field in head.forwarded() {
+                    let value = HeaderValue::from_maybe_shared(head.fields().shared(field.value));
+                    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(field.name), value) {
+                        show(name, value);
+                    }
+                }
+            }
+            Self::Http2(parts, _) => {
+                for (name, value) in &parts.headers {
+                    if !is_hop_by_hop(name.as_str()) && name != http::header::CONTENT_LENGTH {
+                        show(name.clone(), value.clone());
                     }
                 }
             }

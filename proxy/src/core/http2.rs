@@ -20,6 +20,7 @@ pub struct RequestHead {
     method: Method,
     target: Option<PathAndQuery>,
     authority: Authority,
+    length: Option<u64>,
     forwarded: HeaderMap,
 }
 
@@ -46,11 +47,13 @@ impl RequestHead {
         if headers.len() > limits.fields_max {
             return Err(BadRequest::HeadTooLarge);
         }
+        // The library refuses one that is no number, and holds the body to it.
+        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let refused: Vec<_> = headers.keys().filter(|name| !goes_on(name.as_str())).cloned().collect();
         for name in refused {
             headers.remove(name);
         }
-        Ok(Self { method, target, authority, forwarded: headers })
+        Ok(Self { method, target, authority, length, forwarded: headers })
     }
 
     /// The method.
@@ -69,6 +72,12 @@ impl RequestHead {
     #[must_use]
     pub const fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// The declared length of the body.
+    #[must_use]
+    pub const fn length(&self) -> Option<u64> {
+        self.length
     }
 
     /// The fields that go on to a backend.

@@ -130,6 +130,15 @@ impl Fields {
         fields.next().is_none().then_some(first.value)
     }
 
+    /// A value out of these fields, sharing their memory.
+    ///
+    /// # Panics
+    /// When the value is not one of these fields'.
+    #[must_use]
+    pub fn shared(&self, value: &[u8]) -> Bytes {
+        self.head.slice_ref(value)
+    }
+
     pub(super) fn field(&self, line: &Line) -> Field<'_> {
         Field { name: self.bytes(&line.name), value: self.bytes(&line.value) }
     }

@@ -1,37 +1,30 @@
 //! Answers to HTTP/2 clients: a backend's, streamed, and our own.
 
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
-use http_body::{Body, Frame, SizeHint};
+use h2::server::SendResponse;
+use h2::{Reason, SendStream};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use policy::snapshot::Host;
 
-use super::{IncomingBody, Running};
+use super::Running;
+use super::body::StreamBody;
 use crate::backend::InFlight;
+use crate::core::http1::response::Asked;
 use crate::deadline::Deadline;
 use crate::exchange::{Answer, Exchange, Piece, RequestBody as _};
 use crate::refusal::Refusal;
 use crate::server::Record;
 
-/// The body of an answer.
-pub(super) struct AnswerBody {
-    content: Content,
-    record: Record,
-    running: Option<Running>,
-}
-
-enum Content {
-    Own(Option<Bytes>),
-    /// `None` once it is over.
-    Forwarded(Option<Forwarded>),
-}
-
 /// A backend's answer, its head taken off.
 pub(super) struct Forwarded {
-    pub(super) exchange: Exchange<IncomingBody>,
+    pub(super) head: Response<()>,
+    /// Whether the head is all of it.
+    pub(super) is_whole: bool,
+    pub(super) exchange: Exchange<StreamBody>,
     pub(super) in_flight: InFlight,
     pub(super) deadline: Deadline,
     /// How long the backend may be silent.
@@ -39,13 +32,105 @@ pub(super) struct Forwarded {
 }
 
 impl Forwarded {
+    /// Streams it to the client.
+    pub(super) async fn send(
+        self,
+        mut respond: SendResponse<Bytes>,
+        mut record: Record,
+        mut running: Running,
+    ) {
+        let Self { head, is_whole, exchange, in_flight, deadline, idle } = self;
+        running.handle_step(false);
+        let Ok(stream) = respond.send_response(head, is_whole) else {
+            record.refuse(&Refusal::ClientGone);
+            return;
+        };
+        let mut outbound =
+            Outbound { stream, exchange, held: None, deadline, idle, record: &mut record, running };
+        outbound.deadline.clear();
+        let sent = if is_whole { Ok(()) } else { poll_fn(|cx| outbound.poll(cx)).await };
+        if let Err(refusal) = sent {
+            outbound.stream.send_reset(Reason::INTERNAL_ERROR);
+            record.refuse(&refusal);
+            return;
+        }
+        let mut exchange = outbound.exchange;
+        record.bytes_in = exchange.body_mut().bytes();
+        if let Exchange::Http1(exchange) = exchange
+            && exchange.is_reusable()
+        {
+            let (connection, _body) = exchange.into_parts();
+            in_flight.0.keep(connection, record.now());
+        }
+    }
+}
+
+/// An answer's body on its way to the client.
+struct Outbound<'r> {
+    stream: SendStream<Bytes>,
+    exchange: Exchange<StreamBody>,
+    /// What is to be sent next.
+    held: Option<Bytes>,
+    deadline: Deadline,
+    idle: Duration,
+    record: &'r mut Record,
+    running: Running,
+}
+
+impl Outbound<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        if self.stream.poll_reset(cx).is_ready() {
+            return Poll::Ready(Err(Refusal::ClientGone));
+        }
+        loop {
+            let room = self.held.as_ref().map(|data| room_for(&mut self.stream, data.len()));
+            match room {
+                None => match ready!(self.poll_piece(cx))? {
+                    Piece::Data(data) => self.held = (!data.is_empty()).then_some(data),
+                    Piece::End(trailers) => return Poll::Ready(self.end(Bytes::new(), trailers)),
+                },
+                Some(0) => {
+                    // The client is the slow one now; its body may be what the backend waits for.
+                    self.running.handle_wait(false);
+                    self.exchange.poll_send(cx)?;
+                    match ready!(self.stream.poll_capacity(cx)) {
+                        Some(Ok(_room)) => {}
+                        Some(Err(_)) | None => return Poll::Ready(Err(Refusal::ClientGone)),
+                    }
+                }
+                Some(room) => {
+                    let Some(mut data) = self.held.take() else { continue };
+                    if room < data.len() {
+                        self.held = Some(data.split_off(room));
+                        self.send(data)?;
+                        continue;
+                    }
+                    // One piece is read ahead, so that the last carries the end of the stream with it.
+                    match self.poll_piece(cx) {
+                        Poll::Ready(Ok(Piece::End(trailers))) => {
+                            return Poll::Ready(self.end(data, trailers));
+                        }
+                        Poll::Ready(Ok(Piece::Data(next))) => {
+                            self.send(data)?;
+                            self.held = (!next.is_empty()).then_some(next);
+                        }
+                        Poll::Ready(Err(refusal)) => return Poll::Ready(Err(refusal)),
+                        Poll::Pending => self.send(data)?,
+                    }
+                }
+            }
+        }
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Refusal>> {
         match self.exchange.poll_piece(cx) {
             Poll::Ready(piece) => {
+                self.running.handle_step(false);
                 self.deadline.clear();
                 Poll::Ready(piece)
             }
             Poll::Pending => {
+                self.running.handle_wait(true);
                 // From the first time on that it has nothing: before, the client may have been the slow one.
                 self.deadline.at_most(self.idle);
                 let passed = self.deadline.poll_passed(cx);
@@ -53,92 +138,30 @@ impl Forwarded {
             }
         }
     }
-}
 
-impl AnswerBody {
-    pub(super) fn forwarded(forwarded: Forwarded, record: Record) -> Self {
-        forwarded.deadline.clear();
-        Self { content: Content::Forwarded(Some(forwarded)), record, running: None }
+    fn send(&mut self, data: Bytes) -> Result<(), Refusal> {
+        self.running.handle_step(false);
+        self.record.bytes_out += data.len() as u64;
+        self.stream.send_data(data, false).map_err(|_reset| Refusal::ClientGone)
     }
 
-    fn own(text: String, record: Record) -> Self {
-        let text = (!text.is_empty()).then(|| Bytes::from(text));
-        Self { content: Content::Own(text), record, running: None }
-    }
-
-    pub(super) fn counted(mut self, mut running: Running) -> Self {
-        running.handle_step(false);
-        self.running = Some(running);
-        self
-    }
-
-    /// Gives the backend's connection back once both bodies are over.
-    fn finish(&mut self) {
-        let Content::Forwarded(forwarded) = &mut self.content else { return };
-        let Some(Forwarded { mut exchange, in_flight, .. }) = forwarded.take() else { return };
-        self.record.bytes_in = exchange.body_mut().bytes();
-        if let Exchange::Http1(exchange) = exchange
-            && exchange.is_reusable()
-        {
-            let (connection, _body) = exchange.into_parts();
-            in_flight.0.keep(connection, self.record.now());
-        }
-    }
-}
-
-/// The client may leave, or be left, before its answer is whole.
-impl Drop for AnswerBody {
-    fn drop(&mut self) {
-        if matches!(self.content, Content::Forwarded(Some(_))) && self.record.reason.is_none() {
-            self.record.refuse(&Refusal::ClientGone);
-        }
-    }
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = Refusal;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Refusal>>> {
-        let this = &mut *self;
-        let forwarded = match &mut this.content {
-            Content::Own(text) => return Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Content::Forwarded(None) => return Poll::Ready(None),
-            Content::Forwarded(Some(forwarded)) => forwarded,
+    fn end(&mut self, data: Bytes, trailers: Option<HeaderMap>) -> Result<(), Refusal> {
+        self.record.bytes_out += data.len() as u64;
+        let sent = match trailers {
+            None => self.stream.send_data(data, true),
+            Some(trailers) if data.is_empty() => self.stream.send_trailers(trailers),
+            Some(trailers) => {
+                self.stream.send_data(data, false).and_then(|()| self.stream.send_trailers(trailers))
+            }
         };
-        let polled = forwarded.poll_piece(cx);
-        if let Some(running) = &mut this.running {
-            running.handle_step(polled.is_pending());
-        }
-        match ready!(polled) {
-            Ok(Piece::Data(data)) => {
-                this.record.bytes_out += data.len() as u64;
-                Poll::Ready(Some(Ok(Frame::data(data))))
-            }
-            Ok(Piece::End(trailers)) => {
-                this.finish();
-                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
-            }
-            Err(refusal) => {
-                this.record.refuse(&refusal);
-                Poll::Ready(Some(Err(refusal)))
-            }
-        }
+        sent.map_err(|_reset| Refusal::ClientGone)
     }
+}
 
-    fn is_end_stream(&self) -> bool {
-        matches!(self.content, Content::Own(None) | Content::Forwarded(None))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Own(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
-            Content::Forwarded(_) => SizeHint::default(),
-        }
-    }
+/// How much of so many bytes the windows and our own buffer have room for now.
+fn room_for(stream: &mut SendStream<Bytes>, bytes: usize) -> usize {
+    stream.reserve_capacity(bytes);
+    stream.capacity().min(bytes)
 }
 
 /// The head of a backend's answer as the client sees it.
@@ -146,11 +169,9 @@ pub(super) fn head(answer: &Answer, host: &Host, record: &Record) -> Response<()
     let mut response = Response::new(());
     *response.status_mut() = answer.status();
     let headers = response.headers_mut();
-    answer.each_field(|name, value| {
-        let value = HeaderValue::from_bytes(value);
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), value) {
-            headers.append(name, value);
-        }
+    headers.reserve(HEADERS_EXPECTED);
+    answer.each_header(|name, value| {
+        headers.append(name, value);
     });
     if let Some(length) = answer.declared_length() {
         headers.insert(http::header::CONTENT_LENGTH, length.into());
@@ -162,22 +183,22 @@ pub(super) fn head(answer: &Answer, host: &Host, record: &Record) -> Response<()
     response
 }
 
+/// Fields of an ordinary answer, so that the map does not grow step by step.
+const HEADERS_EXPECTED: usize = 12;
+
 /// Sends the client elsewhere.
-pub(super) fn redirect(mut record: Record, address: &str) -> Response<AnswerBody> {
+pub(super) fn redirect(respond: SendResponse<Bytes>, record: &mut Record, address: &str, asked: Asked) {
     record.status = StatusCode::PERMANENT_REDIRECT.as_u16();
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     if let Ok(address) = HeaderValue::from_str(address) {
         response.headers_mut().insert(http::header::LOCATION, address);
     }
-    identify(response.headers_mut(), &record);
-    response.map(|()| AnswerBody::own(String::new(), record))
+    send_own(respond, record, response, String::new(), asked);
 }
 
 /// Tells the client why there is no answer.
-pub(super) fn refuse(mut record: Record, refusal: &Refusal) -> Response<AnswerBody> {
-    let text = refusal.body(record.id.as_str());
-    record.bytes_out = text.len() as u64;
+pub(super) fn refuse(respond: SendResponse<Bytes>, record: &mut Record, refusal: &Refusal, asked: Asked) {
     let mut response = Response::new(());
     *response.status_mut() = refusal.status();
     let headers = response.headers_mut();
@@ -188,12 +209,40 @@ pub(super) fn refuse(mut record: Record, refusal: &Refusal) -> Response<AnswerBo
     {
         headers.insert(HeaderName::from_static(name), value);
     }
-    identify(headers, &record);
-    response.map(|()| AnswerBody::own(text, record))
+    let text = refusal.body(record.id.as_str());
+    send_own(respond, record, response, text, asked);
 }
 
-fn identify(headers: &mut http::HeaderMap, record: &Record) {
-    if let Ok(id) = HeaderValue::from_str(record.id.as_str()) {
+/// Sends an answer that is ours. A client that is gone by then reads none.
+fn send_own(
+    mut respond: SendResponse<Bytes>,
+    record: &mut Record,
+    mut response: Response<()>,
+    text: String,
+    asked: Asked,
+) {
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_LENGTH, text.len().into());
+    identify(headers, record);
+    let is_whole = text.is_empty() || asked == Asked::Head;
+    if let Ok(mut stream) = respond.send_response(response, is_whole)
+        && !is_whole
+    {
+        record.bytes_out = text.len() as u64;
+        let _gone = stream.send_data(text.into(), true);
+    }
+}
+
+/// What every answer bears: the request's id, and a date (RFC 9110 §6.6.1).
+fn identify(headers: &mut HeaderMap, record: &Record) {
+    if let Ok(mut id) = HeaderValue::from_bytes(record.id.as_bytes()) {
+        // No other answer bears it, so a place in the compression table would be wasted (RFC 7541 §6.2.3).
+        id.set_sensitive(true);
         headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    if !headers.contains_key(http::header::DATE)
+        && let Ok(date) = HeaderValue::from_str(&record.http_date())
+    {
+        headers.insert(http::header::DATE, date);
     }
 }
