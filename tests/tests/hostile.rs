@@ -231,7 +231,6 @@ fn tokens_that_are_not_in_order_are_refused() {
     let good = bench.tokens.good();
     let unsigned = good.rsplit_once('.').unwrap().0;
     let mut refused = vec![
-        String::new(),
         "x".into(),
         "a.b.c".into(),
         "a.b.c.d.e".into(),
@@ -263,11 +262,16 @@ fn tokens_that_are_not_in_order_are_refused() {
         header[name] = value;
         refused.push(bench.tokens.sign(&header, &good_claims()));
     }
-    assert!(refused.len() >= 29);
+    assert!(refused.len() >= 28);
     for token in refused {
         let field = format!("authorization: Bearer {token}");
         let (status, body) = bench.gateway.curl(HOST, "/token", &["--cacert", &bench.root, "-H", &field]);
         assert_eq!(status, "401", "{token:.60}: {body}");
+    }
+    // Without a token the value ends in a space, which HTTP/2 does not allow at all (RFC 9113 §8.2.1).
+    for (version, expected) in [("--http1.1", "401"), ("--http2", "400")] {
+        let empty = ["--cacert", bench.root.as_str(), version, "-H", "authorization: Bearer "];
+        assert_eq!(bench.gateway.curl(HOST, "/token", &empty).0, expected, "{version}");
     }
     let good = format!("authorization: Bearer {good}");
     let twice = ["--cacert", &bench.root, "-H", &good, "-H", "authorization: Bearer x"];
