@@ -4,6 +4,7 @@
 
 mod key_set;
 mod token;
+mod unique_names;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,6 +13,7 @@ pub use key_set::{InvalidKeySet, Key, KeySet};
 use policy::snapshot::JwtProvider;
 use serde_json::Value;
 use token::Token;
+pub(crate) use unique_names::UniqueNames;
 
 /// How far the clocks of issuer and edge may be apart.
 pub const SKEW_MAX: Duration = Duration::from_secs(60);
