@@ -4,6 +4,7 @@
 mod bundle;
 mod certificates;
 mod jwk;
+mod jwt_svid;
 mod spiffe_config;
 mod spiffe_verifier;
 mod svid;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use bundle::{InvalidBundle, JwtAuthority, TrustBundle};
 pub use certificates::Certificates;
+pub use jwt_svid::JwtSvidRefusal;
 use policy::snapshot::{Current, Stage};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
