@@ -103,6 +103,16 @@ pub enum Node {
     Peer(TrustDomain),
 }
 
+impl std::fmt::Display for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gateway(instance) => write!(f, "gateway {instance}"),
+            Self::Sidecar(instance) => write!(f, "sidecar {instance}"),
+            Self::Peer(trust_domain) => write!(f, "peer {trust_domain}"),
+        }
+    }
+}
+
 /// An authority, as `ca status` shows it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Authority {
@@ -169,7 +179,7 @@ pub enum Refused {
         stage: Stage,
     },
     /// Not everyone has acknowledged the bundle that has the authority.
-    #[error("{} nodes have not acknowledged bundle {}", missing.len(), sequence.0)]
+    #[error("bundle {} is not acknowledged by {}", sequence.0, named(missing))]
     NotAcknowledged {
         /// The bundle.
         sequence: BundleSequence,
@@ -177,7 +187,7 @@ pub enum Refused {
         missing: BTreeSet<Node>,
     },
     /// Someone's SVID was signed by it, and counts.
-    #[error("{} identities still depend on authority {authority}", holders.len())]
+    #[error("authority {authority} is still depended on by {}", named(holders))]
     DependedOn {
         /// Which.
         authority: AuthorityId,
@@ -204,6 +214,16 @@ pub enum Refused {
         /// The bundle in force.
         needed: BundleSequence,
     },
+}
+
+/// The first few by name, and how many more there are: whoever needs them all has the set.
+fn named<T: std::fmt::Display>(all: &BTreeSet<T>) -> String {
+    const NAMED_MAX: usize = 5;
+    let mut text = all.iter().take(NAMED_MAX).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if all.len() > NAMED_MAX {
+        text.push_str(&format!(" and {} more", all.len() - NAMED_MAX));
+    }
+    text
 }
 
 /// The authorities of a site, and everyone who has to do with them.

@@ -90,6 +90,26 @@ fn a_new_authority_signs_only_once_everyone_has_acknowledged_it_and_until_then_t
 }
 
 #[test]
+fn what_operators_read_names_who_is_missing_and_who_depends() {
+    let mut rotation = rotated();
+    let refused = rotation.revoke(&authority("a"), None, at(1)).unwrap_err().to_string();
+    let expected = format!(
+        "authority {} is still depended on by spiffe://east/a (one), spiffe://east/a (two)",
+        authority("a")
+    );
+    assert_eq!(refused, expected);
+    let peers = ["p1", "p2", "p3", "p4"].map(|name| Node::Peer(name.parse().unwrap()));
+    for peer in &peers {
+        rotation.handle_joined(peer.clone(), rotation.sequence()).unwrap();
+    }
+    rotation.prepare(authority("c"), SvidKind::X509, at(1000)).unwrap();
+    let refused = rotation.activate(&authority("c"), at(1)).unwrap_err().to_string();
+    let expected = "bundle 3 is not acknowledged by sidecar spiffe://east/a (one), sidecar spiffe://east/a (two), \
+                    peer p1, peer p2, peer p3 and 1 more";
+    assert_eq!(refused, expected);
+}
+
+#[test]
 fn who_has_departed_is_not_waited_for() {
     let mut rotation = site(&["one", "gone"]);
     rotation.prepare(authority("b"), SvidKind::X509, at(1000)).unwrap();
