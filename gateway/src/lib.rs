@@ -4,6 +4,7 @@ pub mod acme;
 pub mod api;
 pub mod app;
 pub mod arguments;
+pub mod authority;
 pub mod bootstrap;
 pub mod certificates;
 mod client;

@@ -8,8 +8,10 @@ mod http_name;
 mod http_uri;
 mod name;
 mod reference;
+mod spiffe_id;
 #[cfg(test)]
 mod tests;
+mod trust_domain;
 
 pub use domain::{Domain, InvalidDomain};
 pub use duration::{InvalidSpan, Span};
@@ -19,6 +21,8 @@ pub use http_name::{HeaderName, InvalidHttpName, MethodName};
 pub use http_uri::{HttpUri, InvalidHttpUri};
 pub use name::{InvalidName, Name};
 pub use reference::{Kind, ResourceKey};
+pub use spiffe_id::{InvalidSpiffeId, SpiffeId, SpiffeIdPrefix};
+pub use trust_domain::{InvalidTrustDomain, TrustDomain};
 
 /// Implements serde, schemars and the usual conversions for a checked string type that has `FromStr`.
 macro_rules! checked_text {

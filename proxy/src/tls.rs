@@ -1,14 +1,30 @@
-//! TLS towards clients: which certificate, which versions, which protocols.
+//! TLS towards clients: which certificate, which versions, which protocols. And SPIFFE identities: SVIDs, bundles, and
+//! the verifier that holds the one against the other.
 
+mod bundle;
 mod certificates;
+mod jwk;
+mod jwt_svid;
+mod spiffe_config;
+mod spiffe_verifier;
+mod svid;
+#[cfg(test)]
+mod tests;
+mod trust;
 
 use std::sync::Arc;
 
+pub use bundle::{InvalidBundle, JwtAuthority, TrustBundle};
 pub use certificates::Certificates;
+pub use jwt_svid::JwtSvidRefusal;
 use policy::snapshot::{Current, Stage};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+pub use spiffe_config::{OwnSvid, UnusableSvid, spiffe_client_config, spiffe_server_config};
+pub use spiffe_verifier::{PeerRefusal, PeerRole, PeerRule, SpiffeVerifier};
+pub use svid::{InvalidSvid, SigningCertificate, Validity, X509Svid};
+pub use trust::{OutOfBounds, Reach, StaleBundle, TrustBounds, TrustBundles, Trusted};
 
 /// RFC 8737 §6.2.
 pub(crate) const ACME_ALPN: &[u8] = b"acme-tls/1";

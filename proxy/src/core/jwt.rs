@@ -3,7 +3,9 @@
 //! The algorithm is chosen by the operator and the key, never by the token. Nothing that a token names is fetched.
 
 mod key_set;
+mod svid;
 mod token;
+mod unique_names;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +13,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub use key_set::{InvalidKeySet, Key, KeySet};
 use policy::snapshot::JwtProvider;
 use serde_json::Value;
+pub use svid::JwtSvid;
+pub(crate) use svid::UnverifiedSvid;
 use token::Token;
+pub(crate) use unique_names::UniqueNames;
 
 /// How far the clocks of issuer and edge may be apart.
 pub const SKEW_MAX: Duration = Duration::from_secs(60);
@@ -55,6 +60,9 @@ pub enum JwtRefusal {
     /// Before `nbf`.
     #[error("the token is not valid yet")]
     NotYet,
+    /// `sub` is no SPIFFE ID of a workload (JWT-SVID §3.1).
+    #[error("the subject is no SPIFFE ID of a workload")]
+    Subject,
     /// A claim that the route asks for is absent or has another value.
     #[error("a required claim is missing")]
     Claim,
@@ -77,6 +85,7 @@ impl JwtRefusal {
             Self::Audience => "jwt_audience",
             Self::Expired => "jwt_expired",
             Self::NotYet => "jwt_not_yet",
+            Self::Subject => "jwt_subject",
             Self::Claim => "jwt_claim",
         }
     }
@@ -97,7 +106,8 @@ impl JwtRefusal {
             | Self::Issuer
             | Self::Audience
             | Self::Expired
-            | Self::NotYet => "Bearer error=\"invalid_token\"",
+            | Self::NotYet
+            | Self::Subject => "Bearer error=\"invalid_token\"",
         }
     }
 }
@@ -137,6 +147,9 @@ pub fn verify(
     now: SystemTime,
 ) -> Result<Verified, JwtRefusal> {
     let token = Token::parse(token)?;
+    if !token.is_of_type(|typ| ["JWT", "at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))) {
+        return Err(JwtRefusal::Malformed);
+    }
     let algorithm = token.algorithm().ok_or(JwtRefusal::Algorithm)?;
     if !provider.algorithms.contains(&algorithm) {
         return Err(JwtRefusal::Algorithm);
@@ -157,6 +170,19 @@ fn check_registered(
     provider: &JwtProvider,
     now: SystemTime,
 ) -> Result<(), JwtRefusal> {
+    check_dates(payload, now)?;
+    if payload.get("iss").and_then(Value::as_str) != Some(&provider.issuer) {
+        return Err(JwtRefusal::Issuer);
+    }
+    if provider.audiences.iter().any(|audience| is_for(payload.get("aud"), audience)) {
+        Ok(())
+    } else {
+        Err(JwtRefusal::Audience)
+    }
+}
+
+/// RFC 7519 §4.1.4 to §4.1.6. Returns `exp`, which must be there.
+fn check_dates(payload: &BTreeMap<String, Value>, now: SystemTime) -> Result<u64, JwtRefusal> {
     let now = now.duration_since(UNIX_EPOCH).map_err(|_before_1970| JwtRefusal::NotYet)?.as_secs();
     let skew = SKEW_MAX.as_secs();
     // A date may have a fraction (RFC 7519 §2); only its whole seconds count here.
@@ -183,14 +209,7 @@ fn check_registered(
     if date("iat")?.is_some_and(|issued| now.saturating_add(skew) < issued) {
         return Err(JwtRefusal::NotYet);
     }
-    if payload.get("iss").and_then(Value::as_str) != Some(&provider.issuer) {
-        return Err(JwtRefusal::Issuer);
-    }
-    if provider.audiences.iter().any(|audience| is_for(payload.get("aud"), audience)) {
-        Ok(())
-    } else {
-        Err(JwtRefusal::Audience)
-    }
+    Ok(expires)
 }
 
 /// RFC 7519 §4.1.3: `aud` is a string, or a list of strings.

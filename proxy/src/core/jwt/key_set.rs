@@ -30,6 +30,7 @@ enum Material {
     Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
     P256(Vec<u8>),
     P384(Vec<u8>),
+    P521(Vec<u8>),
     Ed25519(Vec<u8>),
 }
 
@@ -102,6 +103,11 @@ impl KeySet {
         if keys.is_empty() { Err(InvalidKeySet::NoKeys) } else { Ok(Self { keys }) }
     }
 
+    /// A set of the keys of one trust domain, which may be none.
+    pub(crate) fn of_bundle_keys(keys: Vec<Key>) -> Self {
+        Self { keys }
+    }
+
     /// Verifies a signature with the key that the token names, or with each that fits if it names none.
     pub(super) fn verify(
         &self,
@@ -130,6 +136,15 @@ impl Key {
         if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
             return None;
         }
+        Self::of_members(jwk)
+    }
+
+    /// Reads a JWK of a SPIFFE bundle whose `use` is `jwt-svid` (JWT-SVID §6.1). Nothing, if its kind is not known.
+    pub(crate) fn of_bundle(jwk: serde_json::Value) -> Option<Self> {
+        Self::of_members(&serde_json::from_value(jwk).ok()?)
+    }
+
+    fn of_members(jwk: &Jwk) -> Option<Self> {
         // RFC 7517 §4.3.
         if jwk.key_ops.as_ref().is_some_and(|uses| !uses.iter().any(|one| one == "verify")) {
             return None;
@@ -158,6 +173,7 @@ impl Key {
             }
             ("EC", Some("P-256")) => Material::P256(point(32)?),
             ("EC", Some("P-384")) => Material::P384(point(48)?),
+            ("EC", Some("P-521")) => Material::P521(point(66)?),
             ("OKP", Some("Ed25519")) => Material::Ed25519(bytes(&jwk.x).filter(|x| x.len() == 32)?),
             _ => return None,
         };
@@ -166,11 +182,12 @@ impl Key {
 
     /// Whether the algorithm is for this kind of key, and for this key (RFC 8725 §3.1).
     fn fits(&self, algorithm: JwtAlgorithm) -> bool {
-        use JwtAlgorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+        use JwtAlgorithm::{ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
         let kind_fits = match algorithm {
             RS256 | RS384 | RS512 | PS256 | PS384 | PS512 => matches!(self.material, Material::Rsa { .. }),
             ES256 => matches!(self.material, Material::P256(_)),
             ES384 => matches!(self.material, Material::P384(_)),
+            ES512 => matches!(self.material, Material::P521(_)),
             EdDSA => matches!(self.material, Material::Ed25519(_)),
         };
         kind_fits && self.algorithm.is_none_or(|own| own == algorithm)
@@ -187,6 +204,7 @@ impl Material {
             }
             Self::P256(point) => ecdsa(&signature::ECDSA_P256_SHA256_FIXED, point, signed, signature),
             Self::P384(point) => ecdsa(&signature::ECDSA_P384_SHA384_FIXED, point, signed, signature),
+            Self::P521(point) => ecdsa(&signature::ECDSA_P521_SHA512_FIXED, point, signed, signature),
             Self::Ed25519(key) => {
                 UnparsedPublicKey::new(&signature::ED25519, key).verify(signed, signature).is_ok()
             }
@@ -199,7 +217,7 @@ fn ecdsa(kind: &'static EcdsaVerificationAlgorithm, point: &[u8], signed: &[u8],
 }
 
 fn rsa_parameters(algorithm: JwtAlgorithm) -> Option<&'static RsaParameters> {
-    use JwtAlgorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    use JwtAlgorithm::{ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     match algorithm {
         RS256 => Some(&signature::RSA_PKCS1_2048_8192_SHA256),
         RS384 => Some(&signature::RSA_PKCS1_2048_8192_SHA384),
@@ -207,6 +225,6 @@ fn rsa_parameters(algorithm: JwtAlgorithm) -> Option<&'static RsaParameters> {
         PS256 => Some(&signature::RSA_PSS_2048_8192_SHA256),
         PS384 => Some(&signature::RSA_PSS_2048_8192_SHA384),
         PS512 => Some(&signature::RSA_PSS_2048_8192_SHA512),
-        ES256 | ES384 | EdDSA => None,
+        ES256 | ES384 | ES512 | EdDSA => None,
     }
 }

@@ -1,16 +1,13 @@
 //! The compact form of a JWS (RFC 7515 §3.1), taken apart.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use policy::resource::secure_ingress::JwtAlgorithm;
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::JwtRefusal;
+use super::{JwtRefusal, UniqueNames};
 
 /// Larger tokens are not tokens but an attempt on our memory.
 const TOKEN_BYTES_MAX: usize = 16 << 10;
@@ -38,13 +35,8 @@ impl<'t> Token<'t> {
         if header.contains_key("crit") {
             return Err(JwtRefusal::Critical);
         }
-        let typ_fits = match header.get("typ") {
-            None => true,
-            Some(Value::String(typ)) => typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("at+jwt"),
-            Some(_) => false,
-        };
         let kid_fits = header.get("kid").is_none_or(Value::is_string);
-        if !typ_fits || !kid_fits {
+        if !kid_fits {
             return Err(JwtRefusal::Malformed);
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_not_base64| JwtRefusal::Malformed)?;
@@ -54,6 +46,16 @@ impl<'t> Token<'t> {
     /// `alg`, if it is one that could ever be accepted. Exact, as RFC 7515 §4.1.1 says.
     pub(super) fn algorithm(&self) -> Option<JwtAlgorithm> {
         serde_json::from_value(self.header.get("alg")?.clone()).ok()
+    }
+
+    /// Whether `typ` is absent or one of these.
+    pub(super) fn is_of_type(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
+        self.header.get("typ").is_none_or(|typ| typ.as_str().is_some_and(is_wanted))
+    }
+
+    /// The names in the header.
+    pub(super) fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.header.keys().map(String::as_str)
     }
 
     pub(super) fn key_id(&self) -> Option<&str> {
@@ -78,31 +80,4 @@ fn object(part: &str) -> Result<BTreeMap<String, Value>, JwtRefusal> {
     // serde_json refuses more than 128 levels.
     let UniqueNames(object) = serde_json::from_slice(&json).map_err(|_not_json| JwtRefusal::Malformed)?;
     Ok(object)
-}
-
-/// A JSON object in which no name stands twice: readers differ on which of two would count (RFC 7519 §4).
-struct UniqueNames(BTreeMap<String, Value>);
-
-impl<'de> Deserialize<'de> for UniqueNames {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = UniqueNames;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueNames, A::Error> {
-                let mut object = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if object.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a name stands twice"));
-                    }
-                }
-                Ok(UniqueNames(object))
-            }
-        }
-        deserializer.deserialize_map(Names)
-    }
 }

@@ -267,7 +267,7 @@ spec:
 ",
         &[
             "app.yaml:8:58: spec.jwt[0].jwks.uri: an address cannot hold a user name or password; leave out what stands before the '@'",
-            r#"app.yaml:8:103: spec.jwt[0].algorithms[0]: expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA, found "HS256"; did you mean `RS256`?"#,
+            r#"app.yaml:8:103: spec.jwt[0].algorithms[0]: expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA, found "HS256"; did you mean `RS256`?"#,
         ],
     ),
     (

@@ -1,0 +1,4 @@
+//! The issuing CA's decisions, without I/O.
+
+mod census;
+pub mod rotation;
