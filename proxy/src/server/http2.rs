@@ -2,15 +2,17 @@
 
 mod answer;
 mod body;
+mod cork;
 mod liveness;
 mod stream;
 
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use cork::{Cork, Gathered};
 use liveness::Liveness;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -31,7 +33,7 @@ const SEND_BYTES_MAX: usize = 256 << 10;
 /// usual delay full, and the most that a client can make us hold.
 const WINDOW_BYTES: u32 = 1 << 20;
 
-type Client = h2::server::Connection<TlsStream<TcpStream>, Bytes>;
+type Client = h2::server::Connection<Gathered<TlsStream<TcpStream>>, Bytes>;
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, connection: Rc<Connection>) {
@@ -45,8 +47,17 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, conn
         .max_send_buffer_size(SEND_BYTES_MAX)
         .initial_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES);
-    let greeting = Box::pin(builder.handshake(stream));
-    let Ok(Ok(mut client)) = deadline.within(worker.limits.head_timeout, greeting).await else { return };
+    let (stream, cork) = cork::gather(stream);
+    let mut greeting = Box::pin(builder.handshake(stream));
+    let greeting = poll_fn(|cx| {
+        let greeted = greeting.as_mut().poll(cx);
+        // Our settings leave with the first answers, unless the client waits for them.
+        if greeted.is_pending() && matches!(cork.poll_release(cx), Poll::Ready(Err(_))) {
+            return Poll::Ready(None);
+        }
+        greeted.map(Result::ok)
+    });
+    let Ok(Some(mut client)) = deadline.within(worker.limits.head_timeout, greeting).await else { return };
     let liveness = Liveness::new(client.ping_pong(), worker.deadlines.register());
     let mut serving = Serving {
         streams: Rc::default(),
@@ -54,6 +65,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TlsStream<TcpStream>, conn
         was_busy: false,
         deadline,
         liveness,
+        cork,
         worker,
         connection,
     };
@@ -70,6 +82,7 @@ struct Serving {
     was_busy: bool,
     deadline: Deadline,
     liveness: Liveness,
+    cork: Cork<TlsStream<TcpStream>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -105,6 +118,10 @@ impl Serving {
         }
         if self.liveness.poll_dead(cx) {
             tracing::debug!("HTTP/2 client answers no ping");
+            return Poll::Ready(());
+        }
+        if let Poll::Ready(Err(error)) = self.cork.poll_release(cx) {
+            tracing::debug!(%error, "HTTP/2 connection of a client broke");
             return Poll::Ready(());
         }
         self.poll_limits(cx, client)
