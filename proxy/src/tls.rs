@@ -1,10 +1,12 @@
 //! TLS towards clients: which certificate, which versions, which protocols.
 
 mod certificates;
+mod handshake_failure;
 
 use std::sync::Arc;
 
 pub use certificates::Certificates;
+pub(crate) use handshake_failure::HandshakeFailure;
 use policy::snapshot::{Current, Stage};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};

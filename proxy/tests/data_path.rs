@@ -14,5 +14,7 @@ mod connections;
 mod decisions;
 #[path = "data_path/http2.rs"]
 mod http2;
+#[path = "data_path/metrics.rs"]
+mod metrics;
 #[path = "data_path/plane.rs"]
 mod plane;
