@@ -143,6 +143,7 @@ impl App {
         wait_for_kept_certificates(&certificates).await;
 
         let dns = dns::serve(&bootstrap.listen.dns, Arc::clone(&parts.zones)).await?;
+        crate::jwks::publish_inline(&parts.current, &parts.key_sets);
         parts.start_data_plane(&bootstrap, &clock)?;
         tokio::spawn(crate::jwks::run(
             Arc::clone(&parts.current),

@@ -1,4 +1,5 @@
 //! The gateway's decisions that need no I/O.
 
 pub mod exposure;
+pub mod key_refresh;
 pub mod renewal;
