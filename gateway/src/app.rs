@@ -132,6 +132,7 @@ impl App {
         let site = Site { addresses: bootstrap.addresses.public.clone() };
         let control = ControlPlane::load(Arc::clone(&store), Arc::clone(&clock), site).await?;
         let control = Arc::new(control);
+        tokio::spawn(Arc::clone(&control).follow(stop.clone()));
         if let Some(directory) = &bootstrap.resources {
             let mut source = ConfigSource::new(directory.clone());
             source.sync(&control).await;

@@ -8,7 +8,7 @@ use policy::id::{Kind, ResourceKey};
 use policy::resource::role::Verb;
 use serde_json::{Value, json};
 
-use crate::control_plane::{ApplyError, LoadError};
+use crate::control_plane::{ApplyError, ImportError};
 use crate::store::CommitError;
 use crate::store::archive::ArchiveError;
 
@@ -42,7 +42,7 @@ pub(super) enum ApiError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Import(#[from] ImportError),
 }
 
 impl ApiError {
@@ -58,12 +58,8 @@ impl ApiError {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound(_) | Self::Apply(ApplyError::NotFound(_)) => StatusCode::NOT_FOUND,
-            Self::Faults(_) | Self::Malformed(_) | Self::Archive(ArchiveError::Malformed { .. }) => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::Archive(
-                ArchiveError::Passphrase { .. } | ArchiveError::Newer(_) | ArchiveError::Twice { .. },
-            ) => StatusCode::BAD_REQUEST,
+            Self::Faults(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Archive(error) | Self::Import(ImportError::Archive(error)) => archive_status(error),
             Self::Apply(
                 ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. } | ApplyError::Twice(_),
             ) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -72,11 +68,13 @@ impl ApiError {
                 | ApplyError::Owned { .. }
                 | ApplyError::Store(CommitError::Conflict { .. }),
             ) => StatusCode::CONFLICT,
-            Self::Apply(ApplyError::Store(
-                CommitError::Write(_) | CommitError::Unconfirmed(_) | CommitError::Full { .. },
-            ))
-            | Self::Archive(ArchiveError::Store(_) | ArchiveError::Commit(_))
-            | Self::Load(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Apply(
+                ApplyError::Stale(_)
+                | ApplyError::Store(
+                    CommitError::Write(_) | CommitError::Unconfirmed(_) | CommitError::Full { .. },
+                ),
+            )
+            | Self::Import(ImportError::Load(_)) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -96,21 +94,36 @@ impl ApiError {
             | Self::Malformed(_)
             | Self::Apply(_)
             | Self::Archive(_)
-            | Self::Load(_) => json!([]),
+            | Self::Import(_) => json!([]),
         }
+    }
+}
+
+const fn archive_status(error: &ArchiveError) -> StatusCode {
+    match error {
+        ArchiveError::Malformed { .. }
+        | ArchiveError::Passphrase { .. }
+        | ArchiveError::Newer(_)
+        | ArchiveError::Twice { .. } => StatusCode::BAD_REQUEST,
+        ArchiveError::Store(_) | ArchiveError::Commit(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl ApiError {
+    /// As Kubernetes says it.
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "kind": "Status",
+            "status": "Failure",
+            "code": self.status().as_u16(),
+            "message": crate::chain(self),
+            "details": {"causes": self.causes()},
+        })
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = self.status();
-        let body = json!({
-            "kind": "Status",
-            "status": "Failure",
-            "code": status.as_u16(),
-            "message": crate::chain(&self),
-            "details": {"causes": self.causes()},
-        });
-        (status, Json(body)).into_response()
+        (self.status(), Json(self.json())).into_response()
     }
 }

@@ -218,8 +218,8 @@ pub(super) async fn import(State(state): Api, caller: Caller, headers: HeaderMap
         return Err(ApiError::AdminOnly);
     }
     tracing::info!(target: "audit", who = caller.name(), "import");
-    crate::store::archive::import(&**state.control.store(), passphrase(&headers)?, &text).await?;
-    Ok(Json(json!({"revision": state.control.reload().await?})))
+    let revision = state.control.import(passphrase(&headers)?, &text).await?;
+    Ok(Json(json!({"revision": revision})))
 }
 
 pub(super) async fn renew(State(state): Api, caller: Caller) -> Answer {
