@@ -196,9 +196,8 @@ struct Parts {
     status: Arc<StatusBoard>,
     registry: Registry,
     data_plane: SharedDataPlane,
-    wanted: watch::Sender<
-        std::collections::BTreeMap<policy::snapshot::CertificateName, policy::snapshot::WantedCertificate>,
-    >,
+    wanted:
+        watch::Sender<std::collections::BTreeMap<policy::snapshot::CertificateName, certificates::Wanted>>,
 }
 
 impl Parts {
@@ -365,7 +364,7 @@ async fn api_tls(
     domains.extend(bootstrap.name.parse());
     let cas = PrivateCas::new(Arc::clone(control.store()));
     let (issued, root) = cas.sign(&issuer, &domains, SystemClock.now()).await?;
-    status.note(&issuer, serde_json::json!({"rootCertificate": root}));
+    status.note(&issuer, "rootCertificate", serde_json::json!(root));
     write_api_root(bootstrap, &root)?;
     let usable = issued.check(&domains)?;
     let mut config = rustls::ServerConfig::builder()
