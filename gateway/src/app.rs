@@ -319,6 +319,8 @@ impl Parts {
             certificates,
             listeners: OnceLock::new(),
             name: (bootstrap.name.clone(), bootstrap.site.clone()),
+            watchers: api::watchers(),
+            stop: stop.clone(),
             metrics: self.gather(),
         });
         if let Some(address) = bootstrap.listen.metrics {

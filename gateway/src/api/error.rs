@@ -9,6 +9,7 @@ use policy::resource::role::Verb;
 use serde_json::{Value, json};
 
 use crate::control_plane::{ApplyError, ImportError};
+use crate::core::history::Gone;
 use crate::store::CommitError;
 use crate::store::archive::ArchiveError;
 
@@ -43,6 +44,10 @@ pub(super) enum ApiError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    #[error("too many watch already; try again later")]
+    Watchers,
 }
 
 impl ApiError {
@@ -60,6 +65,7 @@ impl ApiError {
             Self::NotFound(_) | Self::Apply(ApplyError::NotFound(_)) => StatusCode::NOT_FOUND,
             Self::Faults(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Archive(error) | Self::Import(ImportError::Archive(error)) => archive_status(error),
+            Self::Gone(_) => StatusCode::GONE,
             Self::Apply(
                 ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. } | ApplyError::Twice(_),
             ) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -75,6 +81,7 @@ impl ApiError {
                 ),
             )
             | Self::Import(ImportError::Load(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Watchers => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -94,7 +101,9 @@ impl ApiError {
             | Self::Malformed(_)
             | Self::Apply(_)
             | Self::Archive(_)
-            | Self::Import(_) => json!([]),
+            | Self::Import(_)
+            | Self::Gone(_)
+            | Self::Watchers => json!([]),
         }
     }
 }
