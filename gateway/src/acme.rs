@@ -8,15 +8,22 @@
 mod account;
 mod http_client;
 mod present;
+mod renewal_window;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use account::Accounts;
-use instant_acme::{AuthorizationStatus, ChallengeType, Identifier, NewOrder, OrderStatus, RetryPolicy};
+pub use http_client::RetryAfter;
+use instant_acme::{
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewOrder, OrderStatus,
+    RetryPolicy,
+};
 use policy::id::Domain;
 use policy::resource::issuer::{Acme, Challenge};
 pub use present::{PresentError, Presenter};
+pub use renewal_window::{Suggestion, renewal_window};
+use rustls_pki_types::CertificateDer;
 use serde_json::{Value, json};
 
 use crate::certificates::issued::Issued;
@@ -77,8 +84,31 @@ impl OrderError {
     }
 }
 
+impl OrderError {
+    /// Whether the order is put off rather than failed: the CA's limits are used up (RFC 8555 §6.6).
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        matches!(self, Self::Acme(error) if is_rate_limited(error))
+    }
+}
+
+fn is_rate_limited(error: &instant_acme::Error) -> bool {
+    let instant_acme::Error::Api(problem) = error else { return false };
+    problem.status == Some(429) || problem.r#type.as_deref() == Some("urn:ietf:params:acme:error:rateLimited")
+}
+
 fn problem_json(problem: &instant_acme::Problem) -> Value {
-    json!({"type": problem.r#type, "detail": problem.detail, "status": problem.status})
+    let mut document = json!({"type": problem.r#type, "detail": problem.detail, "status": problem.status});
+    // RFC 8555 §6.7.1: which name it is about.
+    if !problem.subproblems.is_empty() {
+        let each = problem.subproblems.iter().map(|sub| {
+            let identifier =
+                sub.identifier.as_ref().map(|identifier| identifier.authorized(false).to_string());
+            json!({"type": sub.r#type, "detail": sub.detail, "identifier": identifier})
+        });
+        document["subproblems"] = each.collect();
+    }
+    document
 }
 
 /// How long a CA may take to look at a challenge, and to sign. DNS-01 is looked at from several places in turn.
@@ -87,25 +117,36 @@ const POLL: RetryPolicy = RetryPolicy::new()
     .backoff(1.5)
     .timeout(Duration::from_secs(120));
 
-/// Orders one certificate, proving control `by` one challenge. `step` hears how far it has come.
+/// What is asked of a CA.
+pub struct Request<'r> {
+    /// The issuer.
+    pub acme: &'r Acme,
+    /// Its external account's key.
+    pub external_key: Option<&'r str>,
+    /// Hears what the CA asks to wait.
+    pub told: &'r Arc<RetryAfter>,
+    /// How control is proven.
+    pub by: Challenge,
+    /// What the certificate is for.
+    pub domains: &'r [Domain],
+    /// The certificate that this one replaces, if the same CA signed it.
+    pub replaces: Option<&'r CertificateDer<'static>>,
+}
+
+/// Orders one certificate. `step` hears how far it has come.
 ///
 /// # Errors
 /// When any step fails; answers to challenges are taken back either way.
 pub async fn order(
     accounts: &Accounts,
     presenter: &Arc<Presenter>,
-    acme: &Acme,
-    by: Challenge,
-    external_key: Option<&str>,
-    domains: &[Domain],
+    request: &Request<'_>,
     mut step: impl FnMut(&str) + Send,
 ) -> Result<Issued, OrderError> {
+    let Request { by, domains, .. } = *request;
     step("account");
-    let account = accounts.account(acme, external_key).await?;
-    let identifiers: Vec<Identifier> =
-        domains.iter().map(|domain| Identifier::Dns(domain.to_string())).collect();
-    let mut order = account.new_order(&NewOrder::new(&identifiers)).await?;
-    step("order placed");
+    let account = accounts.account(request.acme, request.external_key, request.told).await?;
+    let mut order = place(&account, request, &mut step).await?;
     let mut presented = present::Presented::new(Arc::clone(presenter));
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
@@ -140,6 +181,31 @@ pub async fn order(
     let chain = order.poll_certificate(&POLL).await?;
     step("issued");
     Ok(Issued { chain_pem: chain, key_pem: key.serialize_pem() })
+}
+
+/// Places the order, and says which certificate it replaces (RFC 9773 §5) if the CA wants to know.
+async fn place(
+    account: &Account,
+    request: &Request<'_>,
+    step: &mut (impl FnMut(&str) + Send),
+) -> Result<instant_acme::Order, OrderError> {
+    let identifiers: Vec<Identifier> =
+        request.domains.iter().map(|domain| Identifier::Dns(domain.to_string())).collect();
+    let replaced = request.replaces.and_then(|leaf| CertificateIdentifier::try_from(leaf).ok());
+    if let Some(replaced) = replaced {
+        match account.new_order(&NewOrder::new(&identifiers).replaces(replaced)).await {
+            Ok(order) => {
+                step("order placed, as a replacement");
+                return Ok(order);
+            }
+            Err(error) if is_rate_limited(&error) => return Err(error.into()),
+            // It knows of no replacements, or not of this one: then it is an order like any other.
+            Err(error) => tracing::debug!(error = crate::chain(&error), "not taken as a replacement"),
+        }
+    }
+    let order = account.new_order(&NewOrder::new(&identifiers)).await?;
+    step("order placed");
+    Ok(order)
 }
 
 /// Finds out which name failed, and what the CA said.

@@ -8,6 +8,7 @@ mod openapi;
 mod origin;
 mod serve;
 mod shown;
+mod watch;
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +18,8 @@ use axum::routing::{get, post};
 use caller::{Caller, Peer};
 use prometheus::proto::MetricFamily;
 pub use serve::{ServeError, serve_https, serve_metrics, serve_unix};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use self::error::ApiError;
 use crate::app::Listeners;
@@ -36,8 +39,18 @@ pub struct ApiState {
     pub listeners: OnceLock<Listeners>,
     /// The gateway's name and site.
     pub name: (String, String),
+    /// Places for watches.
+    pub watchers: Arc<Semaphore>,
+    /// Ends them.
+    pub stop: CancellationToken,
     /// Everything that is counted.
     pub metrics: Box<dyn Fn() -> Vec<MetricFamily> + Send + Sync>,
+}
+
+/// Room for as many watches as a gateway serves.
+#[must_use]
+pub fn watchers() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(watch::WATCHERS_MAX))
 }
 
 /// Larger than any set of resources of a gateway.

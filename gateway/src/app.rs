@@ -132,6 +132,7 @@ impl App {
         let site = Site { addresses: bootstrap.addresses.public.clone() };
         let control = ControlPlane::load(Arc::clone(&store), Arc::clone(&clock), site).await?;
         let control = Arc::new(control);
+        tokio::spawn(Arc::clone(&control).follow(stop.clone()));
         if let Some(directory) = &bootstrap.resources {
             let mut source = ConfigSource::new(directory.clone());
             source.sync(&control).await;
@@ -143,6 +144,7 @@ impl App {
         wait_for_kept_certificates(&certificates).await;
 
         let dns = dns::serve(&bootstrap.listen.dns, Arc::clone(&parts.zones)).await?;
+        crate::jwks::publish_inline(&parts.current, &parts.key_sets);
         parts.start_data_plane(&bootstrap, &clock)?;
         tokio::spawn(crate::jwks::run(
             Arc::clone(&parts.current),
@@ -194,9 +196,8 @@ struct Parts {
     status: Arc<StatusBoard>,
     registry: Registry,
     data_plane: SharedDataPlane,
-    wanted: watch::Sender<
-        std::collections::BTreeMap<policy::snapshot::CertificateName, policy::snapshot::WantedCertificate>,
-    >,
+    wanted:
+        watch::Sender<std::collections::BTreeMap<policy::snapshot::CertificateName, certificates::Wanted>>,
 }
 
 impl Parts {
@@ -318,6 +319,8 @@ impl Parts {
             certificates,
             listeners: OnceLock::new(),
             name: (bootstrap.name.clone(), bootstrap.site.clone()),
+            watchers: api::watchers(),
+            stop: stop.clone(),
             metrics: self.gather(),
         });
         if let Some(address) = bootstrap.listen.metrics {
@@ -363,7 +366,7 @@ async fn api_tls(
     domains.extend(bootstrap.name.parse());
     let cas = PrivateCas::new(Arc::clone(control.store()));
     let (issued, root) = cas.sign(&issuer, &domains, SystemClock.now()).await?;
-    status.note(&issuer, serde_json::json!({"rootCertificate": root}));
+    status.note(&issuer, "rootCertificate", serde_json::json!(root));
     write_api_root(bootstrap, &root)?;
     let usable = issued.check(&domains)?;
     let mut config = rustls::ServerConfig::builder()

@@ -65,6 +65,9 @@ pub enum Command {
         /// All namespaces, which is the default.
         #[arg(short = 'A', long, conflicts_with = "namespace")]
         all_namespaces: bool,
+        /// Go on with what changes, until interrupted.
+        #[arg(short, long)]
+        watch: bool,
         /// How to show them.
         #[arg(short, long, default_value = "table")]
         output: Output,

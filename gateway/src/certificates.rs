@@ -3,11 +3,14 @@
 pub mod issued;
 mod keep;
 mod metrics;
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use policy::clock::Clock;
+use policy::id::Kind;
 use policy::snapshot::{CertificateName, WantedCertificate};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,13 +20,22 @@ pub use metrics::CertificateMetrics;
 use crate::acme::{Accounts, Presenter};
 use crate::control_plane::ResourceSet;
 use crate::private_ca::PrivateCas;
-use crate::status::StatusBoard;
+use crate::status::{StatusBoard, Subject};
 use crate::store::embedded::SharedStore;
+
+/// A certificate that is wanted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Wanted {
+    /// Of the resource that wants it.
+    pub generation: u64,
+    /// What it is to be.
+    pub definition: WantedCertificate,
+}
 
 /// What the manager reads and writes.
 pub struct Wiring {
     /// The certificates that are wanted.
-    pub wanted: watch::Receiver<BTreeMap<CertificateName, WantedCertificate>>,
+    pub wanted: watch::Receiver<BTreeMap<CertificateName, Wanted>>,
     /// For secrets: given certificates, and external account keys.
     pub resources: watch::Receiver<Arc<ResourceSet>>,
     /// Where certificates and accounts are kept.
@@ -106,35 +118,53 @@ impl CertificateManager {
     }
 }
 
+/// A task that keeps a certificate.
+struct Running {
+    definition: WantedCertificate,
+    /// Which may rise while the definition stays.
+    generation: Arc<AtomicU64>,
+    cancel: CancellationToken,
+}
+
 /// One task a certificate, for as long as it is wanted as it is.
 async fn follow(
     shared: Arc<Shared>,
-    mut wanted: watch::Receiver<BTreeMap<CertificateName, WantedCertificate>>,
+    mut wanted: watch::Receiver<BTreeMap<CertificateName, Wanted>>,
     renew: Arc<Notify>,
     stop: CancellationToken,
 ) {
-    let mut running: BTreeMap<CertificateName, (WantedCertificate, CancellationToken)> = BTreeMap::new();
+    let mut running: BTreeMap<CertificateName, Running> = BTreeMap::new();
     loop {
         let now: BTreeMap<_, _> = wanted.borrow_and_update().clone();
-        running.retain(|name, (definition, cancel)| {
-            if now.get(name) == Some(definition) {
+        running.retain(|name, task| {
+            if let Some(wanted) = now.get(name).filter(|wanted| wanted.definition == task.definition) {
+                task.generation.store(wanted.generation, Ordering::Relaxed);
+                shared
+                    .status
+                    .confirm(Subject { key: &name.0, generation: wanted.generation }, conditions(name));
                 return true;
             }
-            cancel.cancel();
+            task.cancel.cancel();
             // One that is only wanted otherwise is served until its successor is there.
             if !now.contains_key(name) {
                 shared.forget(name);
             }
             false
         });
-        for (name, definition) in now {
+        for (name, Wanted { generation, definition }) in now {
             if running.contains_key(&name) {
                 continue;
             }
-            let cancel = stop.child_token();
-            running.insert(name.clone(), (definition.clone(), cancel.clone()));
+            let (generation, cancel) = (Arc::new(AtomicU64::new(generation)), stop.child_token());
+            let task = Running {
+                definition: definition.clone(),
+                generation: Arc::clone(&generation),
+                cancel: cancel.clone(),
+            };
+            running.insert(name.clone(), task);
             shared.loading.send_modify(|loading| *loading += 1);
-            let keeper = keep::Keeper::new(Arc::clone(&shared), name, definition, Arc::clone(&renew));
+            let keeper =
+                keep::Keeper::new(Arc::clone(&shared), name, definition, generation, Arc::clone(&renew));
             tokio::spawn(async move {
                 tokio::select! {
                     () = cancel.cancelled() => {}
@@ -146,6 +176,15 @@ async fn follow(
             () = stop.cancelled() => return,
             changed = wanted.changed() => if changed.is_err() { return },
         }
+    }
+}
+
+/// What the keeper of a certificate says of the resource that wants it.
+fn conditions(name: &CertificateName) -> &'static [&'static str] {
+    if name.0.kind == Kind::Certificate {
+        &["CertificateReady", "Renewal", "Ready"]
+    } else {
+        &["CertificateReady", "Renewal"]
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -78,25 +79,52 @@ impl Client {
         body: String,
         passphrase: Option<&str>,
     ) -> Result<String, ClientError> {
-        let exchange = self.exchange(method, path, body, passphrase);
+        let exchange = async { read_all(self.open(method, path, body, passphrase).await?).await };
         let exchange = tokio::time::timeout(CALL_TIMEOUT, exchange).await;
         let (status, text) = exchange.map_err(|_elapsed| ClientError::TimedOut)??;
-        if status.is_success() {
-            return Ok(text);
-        }
-        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
-        let message = answer["message"].as_str().map_or_else(|| format!("{status}: {text}"), str::to_owned);
-        let causes = answer["details"]["causes"].as_array().cloned().unwrap_or_default();
-        Err(ClientError::Refused { status, message, causes })
+        if status.is_success() { Ok(text) } else { Err(Self::refused(status, &text)) }
     }
 
-    async fn exchange(
+    /// Calls and reads JSON line by line, until the gateway ends it or `each` does.
+    pub(crate) async fn lines<E: From<ClientError>>(
+        &self,
+        path: &str,
+        mut each: impl FnMut(Value) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let open = self.open(Method::GET, path, String::new(), None);
+        let response = tokio::time::timeout(CALL_TIMEOUT, open).await;
+        let response = response.map_err(|_elapsed| ClientError::TimedOut)??;
+        if !response.status().is_success() {
+            let (status, text) = read_all(response).await?;
+            return Err(Self::refused(status, &text).into());
+        }
+        let mut body = response.into_body();
+        let mut kept = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(ClientError::Http)?;
+            kept.extend_from_slice(frame.data_ref().map_or(&[], |data| data.as_ref()));
+            while let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = kept.drain(..=end).collect();
+                each(serde_json::from_slice(&line).map_err(ClientError::Answer)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(status: StatusCode, text: &str) -> ClientError {
+        let answer: Value = serde_json::from_str(text).unwrap_or_default();
+        let message = answer["message"].as_str().map_or_else(|| format!("{status}: {text}"), str::to_owned);
+        let causes = answer["details"]["causes"].as_array().cloned().unwrap_or_default();
+        ClientError::Refused { status, message, causes }
+    }
+
+    async fn open(
         &self,
         method: Method,
         path: &str,
         body: String,
         passphrase: Option<&str>,
-    ) -> Result<(StatusCode, String), ClientError> {
+    ) -> Result<Response<Incoming>, ClientError> {
         let mut request =
             Request::builder().method(method).uri(path).header("content-type", "application/json");
         if let Some(passphrase) = passphrase {
@@ -155,7 +183,7 @@ fn read(path: &PathBuf) -> Result<String, ClientError> {
     std::fs::read_to_string(path).map_err(|source| ClientError::File { path: path.clone(), source })
 }
 
-async fn call<I>(io: I, request: Request<Full<Bytes>>) -> Result<(StatusCode, String), ClientError>
+async fn call<I>(io: I, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError>
 where
     I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
@@ -164,7 +192,10 @@ where
         // The answer, or its absence, says what went wrong.
         let _ended = connection.await;
     });
-    let response = sender.send_request(request).await?;
+    Ok(sender.send_request(request).await?)
+}
+
+async fn read_all(response: Response<Incoming>) -> Result<(StatusCode, String), ClientError> {
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
     Ok((status, String::from_utf8_lossy(&body).into_owned()))

@@ -5,6 +5,7 @@ mod resources;
 mod show;
 mod vet;
 mod wait;
+mod watch;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -121,8 +122,13 @@ async fn dispatch(arguments: Arguments) -> Result<Ended, CommandError> {
             .await?;
         }
         Command::Apply { files, dry_run } => resources::apply(&client, &files.files, dry_run).await?,
-        Command::Get { kind, name, namespace, all_namespaces: _, output } => {
-            resources::get(&client, &kind, name.as_deref(), namespace.as_deref(), output).await?;
+        Command::Get { kind, name, namespace, all_namespaces: _, watch, output } => {
+            let (name, namespace) = (name.as_deref(), namespace.as_deref());
+            if watch {
+                watch::run(&client, &kind, name, namespace, output).await?;
+            } else {
+                resources::get(&client, &kind, name, namespace, output).await?;
+            }
         }
         Command::Delete { resource, namespace, files } => {
             resources::delete(&client, &resource, &namespace, &files).await?;

@@ -224,8 +224,8 @@ async fn wait_until_ready(app: &App) -> Result<(), DemoError> {
 }
 
 fn private_root(app: &App) -> String {
-    let note = app.status().note_of(&key(Kind::Issuer, "demo-ca"));
-    note.and_then(|note| note["rootCertificate"].as_str().map(str::to_owned)).unwrap_or_default()
+    let status = app.status().json(&key(Kind::Issuer, "demo-ca"));
+    status["rootCertificate"].as_str().unwrap_or_default().to_owned()
 }
 
 fn instructions(app: &App, state: &Path) -> Vec<String> {

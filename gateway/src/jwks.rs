@@ -13,14 +13,27 @@ use proxy::jwt::{KeySet, KeySets};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-/// Between two fetches that succeed.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
-/// After one that failed.
-const RETRY_INTERVAL: Duration = Duration::from_secs(10);
-/// How long keys are believed that cannot be fetched again. After that nobody is let in.
-const AGE_MAX: Duration = Duration::from_secs(86_400);
-/// Between two looks for issuers that came or went.
+use crate::core::key_refresh::{Belief, KeyRefresh};
+
+/// Between two looks for issuers that came or went, and for tokens with keys that are not known.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Uses the keys that resources hold themselves: before the listeners open, so that no first request is refused for
+/// want of them.
+pub fn publish_inline(current: &Current, key_sets: &KeySets) {
+    for provider in providers(current).values() {
+        if let Jwks::Inline(text) = &provider.jwks {
+            publish_text(provider, text, key_sets);
+        }
+    }
+}
+
+fn publish_text(provider: &JwtProvider, text: &str, key_sets: &KeySets) {
+    match KeySet::parse(text.as_bytes()) {
+        Ok(keys) => key_sets.publish(provider.id, keys),
+        Err(error) => warn!(issuer = %provider.name, error = crate::chain(&error), "keys cannot be used"),
+    }
+}
 
 /// Runs until `stop`.
 pub async fn run(
@@ -86,35 +99,30 @@ async fn keep(
     clock: Arc<dyn Clock>,
 ) {
     let uri = match &provider.jwks {
-        Jwks::Inline(text) => {
-            match KeySet::parse(text.as_bytes()) {
-                Ok(keys) => key_sets.publish(provider.id, keys),
-                Err(error) => {
-                    warn!(issuer = %provider.name, error = crate::chain(&error), "keys cannot be used")
-                }
-            }
-            return;
-        }
+        Jwks::Inline(text) => return publish_text(&provider, text, &key_sets),
         Jwks::Uri(uri) => uri,
     };
-    let mut fetched_at = None;
+    let mut refresh = KeyRefresh::new(clock.monotonic());
     loop {
         let now = clock.monotonic();
-        let wait = match fetcher.fetch(uri).await {
+        if key_sets.take_missed(provider.id) {
+            refresh.handle_unknown_key(now);
+        }
+        if now < refresh.poll_timeout() {
+            tokio::time::sleep(FOLLOW_INTERVAL).await;
+            continue;
+        }
+        match fetcher.fetch(uri).await {
             Ok(keys) => {
                 key_sets.publish(provider.id, keys);
-                fetched_at = Some(now);
-                REFRESH_INTERVAL
+                refresh.handle_fetched(now);
             }
             Err(error) => {
                 warn!(issuer = %provider.name, error = crate::chain(&error), "keys cannot be fetched");
-                if fetched_at.is_some_and(|at| now.saturating_duration_since(at) > AGE_MAX) {
+                if refresh.handle_failed(now) == Belief::Drop {
                     key_sets.remove(provider.id);
-                    fetched_at = None;
                 }
-                RETRY_INTERVAL
             }
-        };
-        tokio::time::sleep(wait).await;
+        }
     }
 }

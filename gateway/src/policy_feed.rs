@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policy::clock::Clock;
-use policy::snapshot::{
-    CertificateName, Current, Generation, Input, Site, Snapshot, WantedCertificate, compile,
-};
+use policy::snapshot::{CertificateName, Current, Generation, Input, Site, Snapshot, compile};
 use prometheus::{IntCounter, IntGauge};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::certificates::Wanted;
 use crate::control_plane::ResourceSet;
 use crate::core::exposure::{Exposure, Outcome};
 use crate::status::StatusBoard;
@@ -34,7 +33,7 @@ pub struct Wiring {
     /// What DNS answers from.
     pub zones: Arc<dns::Zones>,
     /// What the certificate manager keeps.
-    pub wanted: watch::Sender<BTreeMap<CertificateName, WantedCertificate>>,
+    pub wanted: watch::Sender<BTreeMap<CertificateName, Wanted>>,
     /// Where progress is reported.
     pub status: Arc<StatusBoard>,
     /// The lowest generation that every worker has in force.
@@ -197,7 +196,12 @@ impl Feed {
 
     /// Hosts on their way out keep their certificate until they are gone.
     fn want_certificates(&self, snapshot: &Snapshot) {
-        let mut wanted = snapshot.certificates.clone();
+        let wanted = snapshot.certificates.iter().map(|(name, definition)| {
+            let resource = self.accepted.resources.get(&name.0);
+            let generation = resource.and_then(|resource| resource.metadata.generation).unwrap_or_default();
+            (name.clone(), Wanted { generation, definition: definition.clone() })
+        });
+        let mut wanted: BTreeMap<_, _> = wanted.collect();
         self.wiring.wanted.send_if_modified(|before| {
             for name in self.exposure.departing_certificates() {
                 if let Some(kept) = before.get(name) {

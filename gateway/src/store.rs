@@ -88,6 +88,20 @@ pub struct Change {
     pub value: Option<Value>,
 }
 
+/// Written with every change of a resource: whoever judged a change by the resources of an older one is refused, and
+/// who follows them sees at one look whether there is something new.
+pub const RESOURCES_HEAD: &str = "resources-head";
+
+impl Change {
+    /// Marks that resources change.
+    #[must_use]
+    pub fn resources_head() -> Self {
+        let key = Key::new(RESOURCES_HEAD).expect("a literal that is a key");
+        let value = Some(Value { bytes: Vec::new(), secrecy: Secrecy::Plain });
+        Self { key, expect: Expect::Any, value }
+    }
+}
+
 /// A value to be written.
 #[derive(Clone)]
 pub struct Value {

@@ -16,6 +16,8 @@ use policy::id::HostName;
 use policy::snapshot::{Backend, Current, Digest, Endpoint, Snapshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::EndpointCounts;
+
 /// The endpoints of every backend, as last seen.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
@@ -48,6 +50,19 @@ impl Endpoints {
         let mut addresses = self.all(backend);
         addresses.retain(|address| !sick.contains(&(backend.id, *address)));
         addresses
+    }
+
+    /// The endpoints of each backend of a snapshot, by its name.
+    pub(crate) fn counts(&self, snapshot: &Snapshot) -> BTreeMap<String, EndpointCounts> {
+        let mut counts: BTreeMap<String, EndpointCounts> = BTreeMap::new();
+        for backend in backends(snapshot).values() {
+            let (all, healthy) = (self.all(backend).len() as u64, self.healthy(backend).len() as u64);
+            let sum = counts.entry(backend.name.clone()).or_default();
+            sum.healthy += healthy;
+            // Between the two looks one may have come.
+            sum.unhealthy += all.saturating_sub(healthy);
+        }
+        counts
     }
 
     fn report(&self, id: Digest, address: SocketAddr, healthy: bool) {

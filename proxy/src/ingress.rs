@@ -103,7 +103,15 @@ pub(crate) fn decide<F: FieldSource>(
         Some(rule) => {
             let keys = shared.key_sets.of(rule.provider.id).ok_or(Refusal::Token(JwtRefusal::NoKeys));
             let token = jwt::bearer(request.fields.values("authorization"))?;
-            jwt::verify(token, &rule.provider, &*keys?, &rule.claims, shared.clock.now())?.subject
+            let keys = keys?;
+            let verified = jwt::verify(token, &rule.provider, keys.keys(), &rule.claims, shared.clock.now());
+            verified
+                .inspect_err(|refusal| {
+                    if *refusal == JwtRefusal::UnknownKey {
+                        keys.miss()
+                    }
+                })?
+                .subject
         }
     };
     if request.length.is_some_and(|length| length > host.limits.body_bytes_max) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use policy::snapshot::Digest;
@@ -10,12 +11,33 @@ pub use crate::core::jwt::{InvalidKeySet, KeySet};
 
 /// Key sets by the digest of their issuer's definition.
 #[derive(Debug, Default)]
-pub struct KeySets(ArcSwap<BTreeMap<Digest, Arc<KeySet>>>);
+pub struct KeySets(ArcSwap<BTreeMap<Digest, Arc<IssuerKeys>>>);
+
+/// The keys of one issuer as they were fetched, and whether that was enough.
+#[derive(Debug)]
+pub(crate) struct IssuerKeys {
+    keys: KeySet,
+    missed: AtomicBool,
+}
+
+impl IssuerKeys {
+    pub(crate) const fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+
+    /// Notes that a token names a key that is not here: the issuer may have a new one.
+    pub(crate) fn miss(&self) {
+        // A flood of such tokens reads what is true already, and writes nothing.
+        if !self.missed.load(Ordering::Relaxed) {
+            self.missed.store(true, Ordering::Relaxed);
+        }
+    }
+}
 
 impl KeySets {
     /// Uses `keys` for that issuer from now on.
     pub fn publish(&self, provider: Digest, keys: KeySet) {
-        let keys = Arc::new(keys);
+        let keys = Arc::new(IssuerKeys { keys, missed: AtomicBool::new(false) });
         self.0.rcu(|sets| {
             let mut sets = BTreeMap::clone(sets);
             sets.insert(provider, Arc::clone(&keys));
@@ -32,7 +54,14 @@ impl KeySets {
         });
     }
 
-    pub(crate) fn of(&self, provider: Digest) -> Option<Arc<KeySet>> {
+    /// Whether a token named a key of that issuer that was not there, since its keys were published or this was
+    /// last asked.
+    #[must_use]
+    pub fn take_missed(&self, provider: Digest) -> bool {
+        self.0.load().get(&provider).is_some_and(|keys| keys.missed.swap(false, Ordering::Relaxed))
+    }
+
+    pub(crate) fn of(&self, provider: Digest) -> Option<Arc<IssuerKeys>> {
         self.0.load().get(&provider).cloned()
     }
 }

@@ -9,6 +9,8 @@ use prometheus::proto::{
     Bucket, Counter as ProtoCounter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 
+use crate::tls::HandshakeFailure;
+
 /// A number that one worker writes and scrapes read.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
@@ -35,7 +37,8 @@ pub(crate) struct WorkerMetrics {
     pub(crate) connections_active: Count,
     pub(crate) connections_shed: Count,
     pub(crate) handshakes: Count,
-    pub(crate) handshake_failures: Count,
+    /// By [`HandshakeFailure`].
+    handshake_failures: [Count; HandshakeFailure::ALL.len()],
     pub(crate) redirects: Count,
     pub(crate) log_dropped: Count,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
@@ -83,6 +86,10 @@ impl WorkerMetrics {
         metrics
     }
 
+    pub(crate) fn handshake_failed(&self, failure: HandshakeFailure) {
+        self.handshake_failures[failure as usize].add(1);
+    }
+
     /// Counts a refusal. Refusals are rare or an attack; a lock that nobody else holds is cheap enough.
     pub(crate) fn refused(&self, reason: &'static str) {
         *self.refusals.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
@@ -102,8 +109,18 @@ impl BackendMetrics {
     }
 }
 
+/// How many endpoints of a backend can be tried, and how many cannot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EndpointCounts {
+    pub(crate) healthy: u64,
+    pub(crate) unhealthy: u64,
+}
+
 /// Adds up the numbers of all workers.
-pub(crate) fn gather(workers: &[Arc<WorkerMetrics>]) -> Vec<MetricFamily> {
+pub(crate) fn gather(
+    workers: &[Arc<WorkerMetrics>],
+    endpoints: &BTreeMap<String, EndpointCounts>,
+) -> Vec<MetricFamily> {
     let sum = |of: &dyn Fn(&WorkerMetrics) -> u64| workers.iter().map(|worker| of(worker)).sum::<u64>();
     let mut families = vec![
         counter(
@@ -114,7 +131,11 @@ pub(crate) fn gather(workers: &[Arc<WorkerMetrics>]) -> Vec<MetricFamily> {
                 labelled(&[("listener", "https")], sum(&|w| w.connections[1].read())),
             ],
         ),
-        gauge("causeway_ingress_connections", "Connections open now.", sum(&|w| w.connections_active.read())),
+        gauge(
+            "causeway_ingress_connections",
+            "Connections open now.",
+            vec![value(&[], sum(&|w| w.connections_active.read()))],
+        ),
         counter(
             "causeway_ingress_connections_shed_total",
             "Connections refused for want of room.",
@@ -125,8 +146,21 @@ pub(crate) fn gather(workers: &[Arc<WorkerMetrics>]) -> Vec<MetricFamily> {
             "TLS handshakes by outcome.",
             vec![
                 labelled(&[("outcome", "ok")], sum(&|w| w.handshakes.read())),
-                labelled(&[("outcome", "failed")], sum(&|w| w.handshake_failures.read())),
+                labelled(
+                    &[("outcome", "failed")],
+                    sum(&|w| w.handshake_failures.iter().map(Count::read).sum()),
+                ),
             ],
+        ),
+        counter(
+            "causeway_tls_handshake_failures_total",
+            "TLS handshakes that came to nothing, by reason.",
+            HandshakeFailure::ALL
+                .map(|failure| {
+                    let count = sum(&|w| w.handshake_failures[failure as usize].read());
+                    labelled(&[("reason", failure.reason())], count)
+                })
+                .into(),
         ),
         counter(
             "causeway_ingress_redirects_total",
@@ -140,6 +174,14 @@ pub(crate) fn gather(workers: &[Arc<WorkerMetrics>]) -> Vec<MetricFamily> {
         ),
     ];
     families.push(refusals(workers));
+    let states = endpoints.iter().flat_map(|(backend, counts)| {
+        let backend = ("backend", backend.as_str());
+        [
+            value(&[backend, ("state", "healthy")], counts.healthy),
+            value(&[backend, ("state", "unhealthy")], counts.unhealthy),
+        ]
+    });
+    families.push(gauge("causeway_backend_endpoints", "Endpoints now, by health.", states.collect()));
     families.extend(backends(workers));
     families
 }
@@ -262,12 +304,16 @@ fn counter(name: &str, help: &str, metrics: Vec<Metric>) -> MetricFamily {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floating point")]
-fn gauge(name: &str, help: &str, value: u64) -> MetricFamily {
-    let mut metric = Metric::default();
+fn value(pairs: &[(&str, &str)], value: u64) -> Metric {
+    let mut metric = Metric::from_label(labels(pairs));
     let mut gauge = Gauge::default();
     gauge.set_value(value as f64);
     metric.set_gauge(gauge);
-    family(name, help, MetricType::GAUGE, vec![metric])
+    metric
+}
+
+fn gauge(name: &str, help: &str, metrics: Vec<Metric>) -> MetricFamily {
+    family(name, help, MetricType::GAUGE, metrics)
 }
 
 fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {

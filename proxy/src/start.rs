@@ -106,6 +106,8 @@ pub struct DataPlane {
     addresses: Vec<(ListenerKind, SocketAddr)>,
     workers: Vec<JoinHandle<()>>,
     metrics: Vec<Arc<WorkerMetrics>>,
+    endpoints: Arc<Endpoints>,
+    shared: Arc<Shared>,
     enforced: Vec<Arc<AtomicU64>>,
     drain: CancellationToken,
     stop: CancellationToken,
@@ -140,6 +142,8 @@ pub fn start(options: Options, shared: Shared) -> Result<DataPlane, StartError> 
         addresses,
         workers: Vec::new(),
         metrics: Vec::new(),
+        endpoints: Arc::clone(&endpoints),
+        shared: Arc::clone(&shared),
         enforced: Vec::new(),
         drain: drain.clone(),
         stop: stop.clone(),
@@ -212,7 +216,8 @@ impl DataPlane {
     /// What was counted, summed over the workers.
     #[must_use]
     pub fn metrics(&self) -> Vec<MetricFamily> {
-        metrics::gather(&self.metrics)
+        let endpoints = self.endpoints.counts(&self.shared.snapshot.load());
+        metrics::gather(&self.metrics, &endpoints)
     }
 
     /// Ends: no more clients are accepted; those that are here may finish what they do for as long as `limit`.

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod certificates;
+mod handshake_failure;
 mod jwk;
 mod jwt_svid;
 mod spiffe_config;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use bundle::{InvalidBundle, JwtAuthority, TrustBundle};
 pub use certificates::Certificates;
+pub(crate) use handshake_failure::HandshakeFailure;
 pub use jwt_svid::JwtSvidRefusal;
 use policy::snapshot::{Current, Stage};
 use rustls::ServerConfig;

@@ -28,7 +28,7 @@ use crate::refusal::Refusal;
 use crate::server;
 use crate::server::record::Connection;
 use crate::start::{ConnectionLimits, Shared};
-use crate::tls;
+use crate::tls::{self, HandshakeFailure};
 
 /// What a worker is made from.
 pub(crate) struct Parts {
@@ -230,12 +230,12 @@ async fn handshake(
             Some(stream)
         }
         Ok(Err(error)) => {
-            worker.metrics.handshake_failures.add(1);
+            worker.metrics.handshake_failed(HandshakeFailure::from(&error));
             tracing::debug!(%error, "TLS handshake failed");
             None
         }
         Err(_elapsed) => {
-            worker.metrics.handshake_failures.add(1);
+            worker.metrics.handshake_failed(HandshakeFailure::Timeout);
             None
         }
     }

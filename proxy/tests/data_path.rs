@@ -18,5 +18,7 @@ mod departures;
 mod frames;
 #[path = "data_path/http2.rs"]
 mod http2;
+#[path = "data_path/metrics.rs"]
+mod metrics;
 #[path = "data_path/plane.rs"]
 mod plane;

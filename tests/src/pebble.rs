@@ -13,6 +13,7 @@ pub struct Pebble {
     pub directory: String,
     /// The root of pebble's own HTTPS certificate, in PEM.
     pub api_root: String,
+    port: u16,
     management: u16,
     process: Process,
     _folder: TempDir,
@@ -64,7 +65,7 @@ impl Pebble {
             });
         }
         let directory = format!("https://localhost:{port}/dir");
-        Self { directory, api_root, management, process, _folder: folder }
+        Self { directory, api_root, port, management, process, _folder: folder }
     }
 
     /// The root that its certificates chain to, in PEM.
@@ -79,6 +80,11 @@ impl Pebble {
         root
     }
 
+    /// The port of its directory.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What it said, for failures.
     #[must_use]
     pub fn log(&self) -> String {
@@ -87,7 +93,7 @@ impl Pebble {
 }
 
 /// Root, certificate and key for `localhost`, in PEM.
-fn api_certificate() -> (String, String, String) {
+pub(crate) fn api_certificate() -> (String, String, String) {
     let root_key = rcgen::KeyPair::generate().expect("a key");
     let mut root = rcgen::CertificateParams::default();
     root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

@@ -7,21 +7,34 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 /// An issuer with one ES256 key.
-pub struct Issuer(EcdsaKeyPair);
+pub struct Issuer {
+    key: EcdsaKeyPair,
+    id: String,
+}
 
 impl Default for Issuer {
     fn default() -> Self {
-        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key"))
+        Self::with_key("k")
     }
 }
 
 impl Issuer {
+    /// One whose key has this name.
+    ///
+    /// # Panics
+    /// When the library fails.
+    #[must_use]
+    pub fn with_key(id: &str) -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+        Self { key, id: id.to_owned() }
+    }
+
     /// Its keys.
     #[must_use]
     pub fn jwks(&self) -> String {
-        let point = self.0.public_key().as_ref();
+        let point = self.key.public_key().as_ref();
         let part = |range| URL_SAFE_NO_PAD.encode(&point[range]);
-        json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": part(1..33), "y": part(33..65)}]})
+        json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": self.id, "x": part(1..33), "y": part(33..65)}]})
             .to_string()
     }
 
@@ -33,14 +46,14 @@ impl Issuer {
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(header), part(claims));
-        let signature = self.0.sign(&SystemRandom::new(), signed.as_bytes()).expect("a signature");
+        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes()).expect("a signature");
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
     /// A token that is in order: issuer `https://id.example.com`, audience `shop`.
     #[must_use]
     pub fn good(&self) -> String {
-        self.sign(&json!({"alg": "ES256", "kid": "k"}), &good_claims())
+        self.sign(&json!({"alg": "ES256", "kid": self.id}), &good_claims())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Accounts at ACME servers: made once, kept sealed.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,6 +11,7 @@ use tokio::sync::Mutex;
 
 use super::OrderError;
 use super::http_client::{Client, RetryAfter};
+use crate::core::ca_budget::CaBudget;
 use crate::store::embedded::SharedStore;
 use crate::store::{Change, CommitError, Expect, Key, Secrecy, Value};
 
@@ -18,31 +20,32 @@ pub struct Accounts {
     store: SharedStore,
     /// One account is made at a time, or two orders would make two.
     making: Mutex<()>,
-    retry_after: Arc<RetryAfter>,
+    budgets: StdMutex<BTreeMap<Key, CaBudget>>,
 }
 
 impl Accounts {
     /// Accounts that are kept in `store`.
     #[must_use]
     pub fn new(store: SharedStore) -> Self {
-        Self { store, making: Mutex::new(()), retry_after: Arc::default() }
+        Self { store, making: Mutex::new(()), budgets: StdMutex::default() }
     }
 
-    /// What a CA last asked us to wait, once.
-    #[must_use]
-    pub fn take_retry_after(&self) -> Option<std::time::Duration> {
-        self.retry_after.take()
+    /// Looks at the budget of an issuer's account, or counts in it.
+    pub fn budget<T>(&self, acme: &Acme, act: impl FnOnce(&mut CaBudget) -> T) -> T {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        act(budgets.entry(account_key(acme)).or_default())
     }
 
-    /// The account for an issuer, made if there is none.
+    /// The account for an issuer, made if there is none. `told` hears what the CA asks to wait, from now on.
     pub(super) async fn account(
         &self,
         acme: &Acme,
         external_key: Option<&str>,
+        told: &Arc<RetryAfter>,
     ) -> Result<Account, OrderError> {
         let _making = self.making.lock().await;
         let key = account_key(acme);
-        let client = || Client::new(acme.trust.as_deref(), Arc::clone(&self.retry_after));
+        let client = || Client::new(acme.trust.as_deref(), Arc::clone(told));
         let stored = self.store.entry(&key).await.map_err(CommitError::Write)?;
         if let Some(credentials) = stored.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
             let builder = Account::builder_with_http(Box::new(client()?));

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Request;
@@ -11,22 +11,31 @@ use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
+use policy::clock::{Clock as _, SystemClock};
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 use super::OrderError;
 
 /// What a CA asked us to wait, until somebody takes note.
 #[derive(Debug, Default)]
-pub(super) struct RetryAfter(Mutex<Option<Duration>>);
+pub struct RetryAfter(Mutex<Option<Duration>>);
 
 /// A CA that asks for more than this is taken to mean this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 impl RetryAfter {
-    pub(super) fn take(&self) -> Option<Duration> {
+    /// That wait, once.
+    pub fn take(&self) -> Option<Duration> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// That wait, and leaves it there.
+    pub fn peek(&self) -> Option<Duration> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, wait: Duration) {
@@ -71,14 +80,23 @@ impl HttpClient for Client {
             if let Ok(response) = &response
                 && !response.status().is_success()
                 && let Some(wait) = response.headers().get(http::header::RETRY_AFTER)
-                && let Some(seconds) = wait.to_str().ok().and_then(|text| text.trim().parse().ok())
+                && let Some(wait) = wait.to_str().ok().and_then(|text| parse(text, SystemClock.now()))
             {
-                retry_after.note(Duration::from_secs(seconds));
+                retry_after.note(wait);
             }
             let response = response.map_err(|error| instant_acme::Error::Other(error.into()))?;
             Ok(BytesResponse::from(response))
         })
     }
+}
+
+/// Seconds, or a date (RFC 9110 §10.2.3).
+fn parse(text: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = SystemTime::from(OffsetDateTime::parse(text.trim(), &Rfc2822).ok()?);
+    Some(at.duration_since(now).unwrap_or_default())
 }
 
 fn roots_from_pem(pem: &str) -> Result<RootCertStore, OrderError> {
@@ -95,4 +113,27 @@ pub(crate) fn system_roots() -> Result<RootCertStore, OrderError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() { Err(OrderError::Trust) } else { Ok(roots) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date() {
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777 - 60);
+        assert_eq!(parse("120", now), Some(Duration::from_secs(120)));
+        assert_eq!(parse("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(parse("Fri, 06 Nov 1970 08:49:37 GMT", now), Some(Duration::ZERO));
+        assert_eq!(parse("soon", now), None);
+    }
+
+    #[test]
+    fn no_ca_silences_us_for_more_than_a_week() {
+        let noted = RetryAfter::default();
+        noted.note(Duration::from_secs(u64::MAX));
+        assert_eq!((noted.take(), noted.take()), (Some(RETRY_AFTER_MAX), None));
+    }
 }

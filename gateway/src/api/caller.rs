@@ -144,6 +144,11 @@ impl Caller {
         }
     }
 
+    /// Whether the caller is known by this resource: a token is a secret.
+    pub(super) fn rests_on(&self, key: &ResourceKey) -> bool {
+        matches!(self, Self::Token { secrets } if secrets.contains(key))
+    }
+
     pub(super) fn is_admin(&self) -> bool {
         let own = rustix::process::geteuid().as_raw();
         matches!(self, Self::Local { uid, .. } if *uid == 0 || *uid == own)

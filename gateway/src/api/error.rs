@@ -8,7 +8,8 @@ use policy::id::{Kind, ResourceKey};
 use policy::resource::role::Verb;
 use serde_json::{Value, json};
 
-use crate::control_plane::{ApplyError, LoadError};
+use crate::control_plane::{ApplyError, ImportError};
+use crate::core::history::Gone;
 use crate::store::CommitError;
 use crate::store::archive::ArchiveError;
 
@@ -42,7 +43,11 @@ pub(super) enum ApiError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    #[error("too many watch already; try again later")]
+    Watchers,
 }
 
 impl ApiError {
@@ -58,12 +63,9 @@ impl ApiError {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound(_) | Self::Apply(ApplyError::NotFound(_)) => StatusCode::NOT_FOUND,
-            Self::Faults(_) | Self::Malformed(_) | Self::Archive(ArchiveError::Malformed { .. }) => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::Archive(
-                ArchiveError::Passphrase { .. } | ArchiveError::Newer(_) | ArchiveError::Twice { .. },
-            ) => StatusCode::BAD_REQUEST,
+            Self::Faults(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Archive(error) | Self::Import(ImportError::Archive(error)) => archive_status(error),
+            Self::Gone(_) => StatusCode::GONE,
             Self::Apply(
                 ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. } | ApplyError::Twice(_),
             ) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -72,11 +74,14 @@ impl ApiError {
                 | ApplyError::Owned { .. }
                 | ApplyError::Store(CommitError::Conflict { .. }),
             ) => StatusCode::CONFLICT,
-            Self::Apply(ApplyError::Store(
-                CommitError::Write(_) | CommitError::Unconfirmed(_) | CommitError::Full { .. },
-            ))
-            | Self::Archive(ArchiveError::Store(_) | ArchiveError::Commit(_))
-            | Self::Load(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Apply(
+                ApplyError::Stale(_)
+                | ApplyError::Store(
+                    CommitError::Write(_) | CommitError::Unconfirmed(_) | CommitError::Full { .. },
+                ),
+            )
+            | Self::Import(ImportError::Load(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Watchers => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -96,21 +101,38 @@ impl ApiError {
             | Self::Malformed(_)
             | Self::Apply(_)
             | Self::Archive(_)
-            | Self::Load(_) => json!([]),
+            | Self::Import(_)
+            | Self::Gone(_)
+            | Self::Watchers => json!([]),
         }
+    }
+}
+
+const fn archive_status(error: &ArchiveError) -> StatusCode {
+    match error {
+        ArchiveError::Malformed { .. }
+        | ArchiveError::Passphrase { .. }
+        | ArchiveError::Newer(_)
+        | ArchiveError::Twice { .. } => StatusCode::BAD_REQUEST,
+        ArchiveError::Store(_) | ArchiveError::Commit(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl ApiError {
+    /// As Kubernetes says it.
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "kind": "Status",
+            "status": "Failure",
+            "code": self.status().as_u16(),
+            "message": crate::chain(self),
+            "details": {"causes": self.causes()},
+        })
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = self.status();
-        let body = json!({
-            "kind": "Status",
-            "status": "Failure",
-            "code": status.as_u16(),
-            "message": crate::chain(&self),
-            "details": {"causes": self.causes()},
-        });
-        (status, Json(body)).into_response()
+        (self.status(), Json(self.json())).into_response()
     }
 }

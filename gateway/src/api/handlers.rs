@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 use policy::id::{Kind, Name, ResourceKey};
 use policy::resource::Resource;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::shown::shown;
+use super::watch::{self, ListQuery};
 use super::{ApiState, Caller, escalation};
 use crate::control_plane::{Applied, ApplyOptions};
 
@@ -121,21 +123,36 @@ fn audit_refusal(caller: &Caller, verb: &str, allowed: Result<(), ApiError>) -> 
     allowed
 }
 
-pub(super) async fn list_all(State(state): Api, caller: Caller, Path(plural): Path<String>) -> Answer {
-    let kind = kind(&plural)?;
-    caller.check(&state, Verb::Read, kind, None)?;
-    Ok(Json(items(&state, kind, None)))
+pub(super) async fn list_all(
+    State(state): Api,
+    caller: Caller,
+    Path(plural): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, ApiError> {
+    list_or_watch(state, caller, kind(&plural)?, None, &query)
 }
 
 pub(super) async fn list(
     State(state): Api,
     caller: Caller,
     Path((namespace, plural)): Path<(String, String)>,
-) -> Answer {
-    let kind = kind(&plural)?;
-    let namespace = name(&namespace)?;
-    caller.check(&state, Verb::Read, kind, Some(&namespace))?;
-    Ok(Json(items(&state, kind, Some(&namespace))))
+    Query(query): Query<ListQuery>,
+) -> Result<Response, ApiError> {
+    list_or_watch(state, caller, kind(&plural)?, Some(name(&namespace)?), &query)
+}
+
+fn list_or_watch(
+    state: Arc<ApiState>,
+    caller: Caller,
+    kind: Kind,
+    namespace: Option<Name>,
+    query: &ListQuery,
+) -> Result<Response, ApiError> {
+    caller.check(&state, Verb::Read, kind, namespace.as_ref())?;
+    if query.watch {
+        return watch::watch(state, caller, kind, namespace, query);
+    }
+    Ok(Json(items(&state, kind, namespace.as_ref())).into_response())
 }
 
 fn items(state: &ApiState, kind: Kind, namespace: Option<&Name>) -> Value {
@@ -221,8 +238,8 @@ pub(super) async fn import(State(state): Api, caller: Caller, headers: HeaderMap
         return Err(ApiError::AdminOnly);
     }
     tracing::info!(target: "audit", who = caller.name(), "import");
-    crate::store::archive::import(&**state.control.store(), passphrase(&headers)?, &text).await?;
-    Ok(Json(json!({"revision": state.control.reload().await?})))
+    let revision = state.control.import(passphrase(&headers)?, &text).await?;
+    Ok(Json(json!({"revision": revision})))
 }
 
 pub(super) async fn renew(State(state): Api, caller: Caller) -> Answer {

@@ -13,19 +13,24 @@ pub(super) async fn document() -> Json<Value> {
     let answer = |text: &str| json!({"200": {"description": text, "content": {"application/json": {}}}, "default": error});
     let parameter = |name: &str, place: &str| json!({"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}});
     let dry_run = json!({"name": "dryRun", "in": "query", "schema": {"type": "boolean"}});
+    let watch = json!([
+        {"name": "watch", "in": "query", "schema": {"type": "boolean"}, "description": "Go on with what changes: one JSON object a line, with `type` ADDED, MODIFIED, DELETED or ERROR, and `object`."},
+        {"name": "resourceVersion", "in": "query", "schema": {"type": "integer"}, "description": "Begin after this change; 410 when it is too long ago. Without it, begin with all that is there."},
+        {"name": "timeoutSeconds", "in": "query", "schema": {"type": "integer"}, "description": "End the watch after so long; at most an hour."},
+    ]);
     for kind in Kind::ALL {
         let plural = kind.plural();
         schemas.insert(kind.as_str().into(), policy::document::schema(kind));
         let body = json!({"content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{kind}")}}}});
         paths.insert(
             format!("/apis/causeway.dev/v1/{plural}"),
-            json!({"get": {"operationId": format!("list{kind}Everywhere"), "responses": answer("Every one.")}}),
+            json!({"get": {"operationId": format!("list{kind}Everywhere"), "parameters": watch, "responses": answer("Every one.")}}),
         );
         paths.insert(
             format!("/apis/causeway.dev/v1/namespaces/{{namespace}}/{plural}"),
             json!({
                 "parameters": [parameter("namespace", "path")],
-                "get": {"operationId": format!("list{kind}"), "responses": answer("Those of a namespace.")},
+                "get": {"operationId": format!("list{kind}"), "parameters": watch, "responses": answer("Those of a namespace.")},
             }),
         );
         paths.insert(

@@ -1,3 +1,5 @@
+mod watching;
+
 use std::collections::BTreeMap;
 
 use axum::body::Body;
@@ -76,6 +78,8 @@ async fn bench() -> Bench {
         certificates,
         listeners: OnceLock::new(),
         name: ("edge-1".into(), "here".into()),
+        watchers: watchers(),
+        stop: CancellationToken::new(),
         metrics: Box::new(Vec::new),
     });
     Bench { router: router(Arc::clone(&state)), state, _folder: folder }

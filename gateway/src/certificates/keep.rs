@@ -3,20 +3,24 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "only secrets hold keys, and only orders carry problems")]
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use policy::id::{Kind, ResourceKey};
 use policy::resource::issuer::{Acme, Challenge, Issuer};
 use policy::resource::{ConditionStatus, Spec};
 use policy::snapshot::{CertificateName, CertificateOrigin, IssuerPlan, WantedCertificate};
-use serde_json::{Value, json};
+use rustls_pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::sync::Notify;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Shared;
 use super::issued::{Issued, Usable};
-use crate::acme::{self, OrderError};
-use crate::core::renewal::{Lifetime, retry_after};
+use crate::acme::{self, OrderError, RetryAfter};
+use crate::core::ca_budget::{CaBudget, Exhausted};
+use crate::core::renewal::{Action, Schedule, retry_after};
 use crate::private_ca::PrivateCaError;
 use crate::store::{Change, Expect, Key, Lease, Secrecy, Value as StoreValue};
 
@@ -24,19 +28,42 @@ use crate::store::{Change, Expect, Key, Lease, Secrecy, Value as StoreValue};
 const LEASE: Duration = Duration::from_secs(300);
 /// Between two looks at whether a renewal is due. Clocks jump, so it is asked again, not slept through.
 const LOOK_INTERVAL: Duration = Duration::from_secs(3600);
+/// A budget that is full is looked at again no sooner.
+const PAUSE_MIN: Duration = Duration::from_secs(5);
 
 /// Keeps one certificate.
 pub(super) struct Keeper {
-    shared: Arc<Shared>,
-    name: CertificateName,
+    pub(super) shared: Arc<Shared>,
+    pub(super) name: CertificateName,
     wanted: WantedCertificate,
+    /// Of the resource that wants it.
+    pub(super) generation: Arc<AtomicU64>,
     renew: Arc<Notify>,
-    steps: Vec<String>,
+    pub(super) steps: Vec<String>,
+    /// What the CA of the order under way asked to wait.
+    told: Arc<RetryAfter>,
+}
+
+/// A certificate as the store keeps it.
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    #[serde(flatten)]
+    issued: Issued,
+    /// Who signed it.
+    #[serde(default)]
+    issuer: Option<ResourceKey>,
+}
+
+/// A certificate that is served.
+struct Held {
+    schedule: Schedule,
+    leaf: CertificateDer<'static>,
+    issuer: Option<ResourceKey>,
 }
 
 /// Why an issuer delivered nothing.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(super) enum Failure {
     #[error("ACME order")]
     Order(#[from] OrderError),
     #[error("private CA")]
@@ -47,16 +74,30 @@ enum Failure {
     Store(#[from] crate::store::CommitError),
     #[error("{0} is ordering it")]
     Leased(String),
+    #[error("no order is placed now")]
+    Exhausted(#[from] Exhausted),
+}
+
+impl Failure {
+    /// Whether it is put off rather than failed.
+    pub(super) fn is_deferred(&self) -> bool {
+        match self {
+            Self::Exhausted(_) | Self::Leased(_) => true,
+            Self::Order(error) => error.is_rate_limited(),
+            Self::PrivateCa(_) | Self::Unusable(_) | Self::Store(_) => false,
+        }
+    }
 }
 
 impl Keeper {
-    pub(super) const fn new(
+    pub(super) fn new(
         shared: Arc<Shared>,
         name: CertificateName,
         wanted: WantedCertificate,
+        generation: Arc<AtomicU64>,
         renew: Arc<Notify>,
     ) -> Self {
-        Self { shared, name, wanted, renew, steps: Vec::new() }
+        Self { shared, name, wanted, generation, renew, steps: Vec::new(), told: Arc::default() }
     }
 
     pub(super) async fn run(mut self) {
@@ -64,34 +105,85 @@ impl Keeper {
             CertificateOrigin::Secret(key) => return self.follow_secret(&key).await,
             CertificateOrigin::Issuers(plans) => plans,
         };
-        let mut held = self.load().await;
+        let mut held = self.kept().await.map(|(usable, issuer)| self.hold(usable, issuer, &plans));
         self.shared.loading.send_modify(|loading| *loading = loading.saturating_sub(1));
         let mut failures = 0;
         loop {
-            let now = self.shared.clock.now();
-            let due = held.map_or(now, |held: Lifetime| held.renew_at(None, self.seed()));
-            if now < due {
-                let wait = due.duration_since(now).unwrap_or_default().min(LOOK_INTERVAL);
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => continue,
-                    () = self.renew.notified() => {}
-                }
+            if let Some(held) = &mut held {
+                self.wait_for_renewal(held, &plans).await;
             }
-            match self.obtain(&plans).await {
-                Ok(lifetime) => {
+            // Another gateway may have been quicker.
+            let ours = held.as_ref().map(|held| &held.leaf);
+            if let Some((usable, issuer)) = self.kept().await.filter(|(found, _)| ours != Some(&found.leaf)) {
+                (failures, held) = (0, Some(self.hold(usable, issuer, &plans)));
+                continue;
+            }
+            match self.obtain(&plans, held.as_ref()).await {
+                Ok(new) => {
                     failures = 0;
-                    held = Some(lifetime);
-                    self.shared.metrics.ordered(true);
+                    self.shared.metrics.ordered("issued");
+                    held = Some(new);
                 }
                 Err(failure) => {
-                    failures += 1;
-                    self.shared.metrics.ordered(false);
-                    let wait = retry_after(failures, self.shared.accounts.take_retry_after(), self.seed());
+                    let now = self.shared.clock.now();
+                    let told = self.told.take();
+                    let wait = match &failure {
+                        Failure::Exhausted(exhausted) => {
+                            exhausted.until().duration_since(now).unwrap_or_default().max(PAUSE_MIN)
+                        }
+                        _ => {
+                            failures += 1;
+                            retry_after(failures, told, self.seed())
+                        }
+                    };
+                    self.shared.metrics.ordered(if failure.is_deferred() { "deferred" } else { "failed" });
                     self.report_failure(&failure, wait, held.is_some());
                     tokio::time::sleep(wait).await;
                 }
             }
         }
+    }
+
+    /// Returns when the certificate is to be renewed: its time has come, its CA says so, or somebody asks for it.
+    async fn wait_for_renewal(&self, held: &mut Held, plans: &[IssuerPlan]) {
+        loop {
+            let now = self.shared.clock.now();
+            match held.schedule.poll_action(now) {
+                Some(Action::Renew) => return,
+                Some(Action::AskCa) => self.ask_ca(held, plans).await,
+                None => {
+                    let due = held.schedule.poll_timeout();
+                    let wait = due.duration_since(now).unwrap_or_default().min(LOOK_INTERVAL);
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = self.renew.notified() => return,
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ask_ca(&self, held: &mut Held, plans: &[IssuerPlan]) {
+        let now = self.shared.clock.now();
+        let mut explanation = None;
+        match acme_of(held.issuer.as_ref(), plans) {
+            None => held.schedule.handle_no_window(now),
+            Some((key, acme)) => {
+                let external_key = self.external_key(key, acme);
+                let accounts = &self.shared.accounts;
+                match acme::renewal_window(accounts, acme, external_key.as_deref(), &held.leaf).await {
+                    Ok(suggestion) => {
+                        held.schedule.handle_window(suggestion.window, suggestion.ask_after, now);
+                        explanation = suggestion.explanation;
+                    }
+                    Err(error) => {
+                        debug!(certificate = %self.name, error = crate::chain(&error), "no renewal window");
+                        held.schedule.handle_no_window(now);
+                    }
+                }
+            }
+        }
+        self.report_renewal(&held.schedule, explanation.as_deref());
     }
 
     /// Serves what an operator gave, and follows it.
@@ -129,21 +221,29 @@ impl Keeper {
         }
     }
 
-    async fn load(&self) -> Option<Lifetime> {
+    /// The certificate that the store has, if it can be served.
+    async fn kept(&self) -> Option<(Usable, Option<ResourceKey>)> {
         let entry = self.shared.store.entry(&self.store_key()).await.ok()??;
-        let issued: Issued = serde_json::from_slice(&entry.value).ok()?;
+        let kept: Kept = serde_json::from_slice(&entry.value).ok()?;
         // One that was ordered for other names, or has ended, is ordered anew.
-        let usable = issued.check(&self.wanted.domains).ok()?;
-        let lifetime = usable.lifetime;
-        if !lifetime.is_valid(self.shared.clock.now()) {
-            return None;
-        }
+        let usable = kept.issued.check(&self.wanted.domains).ok()?;
+        usable.lifetime.is_valid(self.shared.clock.now()).then_some((usable, kept.issuer))
+    }
+
+    /// Serves it from now on.
+    fn hold(&self, usable: Usable, issuer: Option<ResourceKey>, plans: &[IssuerPlan]) -> Held {
+        let (lifetime, leaf) = (usable.lifetime, usable.leaf.clone());
         self.serve(usable);
-        Some(lifetime)
+        let schedule = match acme_of(issuer.as_ref(), plans) {
+            Some(_) => Schedule::asking(lifetime, self.seed(), self.shared.clock.now()),
+            None => Schedule::by_life(lifetime, self.seed()),
+        };
+        self.report_renewal(&schedule, None);
+        Held { schedule, leaf, issuer }
     }
 
     /// Asks each issuer in turn.
-    async fn obtain(&mut self, plans: &[IssuerPlan]) -> Result<Lifetime, Failure> {
+    async fn obtain(&mut self, plans: &[IssuerPlan], held: Option<&Held>) -> Result<Held, Failure> {
         let lease_name = self.store_key().to_string();
         let now = self.shared.clock.now();
         match self.shared.store.lease(&lease_name, &self.shared.holder, LEASE, now).await? {
@@ -153,7 +253,7 @@ impl Keeper {
         let mut last = Err(Failure::Leased("nobody".into()));
         for plan in plans {
             self.steps.clear();
-            last = self.obtain_from(plan, now).await;
+            last = self.obtain_from(plan, held, now).await.map(|issued| (issued, plan.key.clone()));
             match &last {
                 Ok(_) => break,
                 Err(failure) => {
@@ -161,42 +261,85 @@ impl Keeper {
                 }
             }
         }
-        let (issued, usable) = last?;
-        let bytes = serde_json::to_vec(&issued).expect("texts have a JSON form");
+        let ((issued, usable), issuer) = last?;
+        let kept = Kept { issued, issuer: Some(issuer) };
+        let bytes = serde_json::to_vec(&kept).expect("texts have a JSON form");
         let value = Some(StoreValue { bytes, secrecy: Secrecy::Sealed });
         let change = Change { key: self.store_key(), expect: Expect::Any, value };
         self.shared.store.commit(vec![change]).await?;
-        let lifetime = usable.lifetime;
-        self.serve(usable);
         info!(certificate = %self.name, "certificate issued");
-        Ok(lifetime)
+        Ok(self.hold(usable, kept.issuer, plans))
     }
 
-    async fn obtain_from(&mut self, plan: &IssuerPlan, now: SystemTime) -> Result<(Issued, Usable), Failure> {
+    async fn obtain_from(
+        &mut self,
+        plan: &IssuerPlan,
+        held: Option<&Held>,
+        now: SystemTime,
+    ) -> Result<(Issued, Usable), Failure> {
         let issued = match &plan.issuer {
             Issuer::PrivateCa(_) => {
                 let signed = self.shared.private_cas.sign(&plan.key, &self.wanted.domains, now).await?;
                 let (issued, root) = signed;
-                self.shared.status.note(&plan.key, json!({"rootCertificate": root}));
+                self.shared.status.note(&plan.key, "rootCertificate", json!(root));
                 self.steps.push("issued".into());
                 issued
             }
-            Issuer::Acme(acme) => {
-                let secret = self.external_key(&plan.key, acme);
-                let shared = Arc::clone(&self.shared);
-                let (steps, name) = (&mut self.steps, &self.name);
-                let step = |step: &str| {
-                    steps.push(step.to_owned());
-                    shared.status.note(&name.0, json!({"certificateOrder": {"steps": steps}}));
-                };
-                let domains = &self.wanted.domains;
-                let by = plan.challenge.unwrap_or(Challenge::Dns01);
-                let (accounts, presenter) = (&shared.accounts, &shared.presenter);
-                acme::order(accounts, presenter, acme, by, secret.as_deref(), domains, step).await?
-            }
+            Issuer::Acme(acme) => self.order(plan, acme, held, now).await?,
         };
         let usable = issued.check(&self.wanted.domains)?;
         Ok((issued, usable))
+    }
+
+    /// Orders within what the CA lets the account do.
+    async fn order(
+        &mut self,
+        plan: &IssuerPlan,
+        acme: &Acme,
+        held: Option<&Held>,
+        now: SystemTime,
+    ) -> Result<Issued, Failure> {
+        let names: Vec<String> = self.wanted.domains.iter().map(ToString::to_string).collect();
+        let life = held.map(|held| held.schedule.lifetime().length());
+        let shared = Arc::clone(&self.shared);
+        let accounts = &shared.accounts;
+        let count = |act: &dyn Fn(&mut CaBudget)| {
+            let shown = accounts.budget(acme, |budget| {
+                act(budget);
+                crate::status::budget(budget, now)
+            });
+            shared.status.note(&plan.key, "budget", shown);
+        };
+        accounts.budget(acme, |budget| budget.check(&names, life, now))?;
+        count(&|budget| budget.handle_order(now));
+        let secret = self.external_key(&plan.key, acme);
+        let (steps, name, told) = (&mut self.steps, &self.name, Arc::clone(&self.told));
+        let step = |step: &str| {
+            steps.push(step.to_owned());
+            shared.status.note(&name.0, "certificateOrder", json!({"steps": steps}));
+        };
+        let replaces = held.filter(|held| held.issuer.as_ref() == Some(&plan.key)).map(|held| &held.leaf);
+        let request = acme::Request {
+            acme,
+            external_key: secret.as_deref(),
+            told: &told,
+            by: plan.challenge.unwrap_or(Challenge::Dns01),
+            domains: &self.wanted.domains,
+            replaces,
+        };
+        let ordered = acme::order(accounts, &shared.presenter, &request, step).await;
+        let wait = told.peek();
+        count(&|budget| {
+            match &ordered {
+                Ok(_) => budget.handle_issued(&names, now),
+                Err(OrderError::Validation { domain, .. }) => budget.handle_failed_validation(domain, now),
+                Err(_) => {}
+            }
+            if let Some(wait) = wait {
+                budget.handle_told(wait, now);
+            }
+        });
+        Ok(ordered?)
     }
 
     fn external_key(&self, issuer: &ResourceKey, acme: &Acme) -> Option<String> {
@@ -205,37 +348,6 @@ impl Keeper {
         match &self.shared.resources.borrow().resources.get(&key)?.spec {
             Spec::Secret(secret) => Some(secret.string_data.get("hmacKey")?.reveal().to_owned()),
             _ => None,
-        }
-    }
-
-    fn serve(&self, usable: Usable) {
-        self.shared.presenter.certificates.set(&self.name, usable.key);
-        self.shared.metrics.serves(&self.name, usable.lifetime.not_after);
-        let until = crate::status::rfc3339(usable.lifetime.not_after);
-        self.tell(ConditionStatus::True, "Issued", &format!("valid until {until}"));
-        self.shared.ready.send_if_modified(|ready| ready.insert(self.name.clone()));
-    }
-
-    fn report_failure(&self, failure: &Failure, wait: Duration, serving: bool) {
-        let problem = match failure {
-            Failure::Order(error) => error.problem(),
-            _ => None,
-        };
-        let steps = &self.steps;
-        let order = json!({"steps": steps, "problem": problem.unwrap_or(Value::Null)});
-        self.shared.status.note(&self.name.0, json!({"certificateOrder": order}));
-        let message = format!("{}; tried again in {} s", crate::chain(failure), wait.as_secs());
-        if serving {
-            self.shared.status.set(&self.name.0, "Renewal", ConditionStatus::False, "Failed", &message);
-        } else {
-            self.tell(ConditionStatus::False, "OrderFailed", &message);
-        }
-    }
-
-    fn tell(&self, status: ConditionStatus, reason: &str, message: &str) {
-        self.shared.status.set(&self.name.0, "CertificateReady", status, reason, message);
-        if self.name.0.kind == Kind::Certificate {
-            self.shared.status.set(&self.name.0, "Ready", status, reason, message);
         }
     }
 
@@ -250,5 +362,14 @@ impl Keeper {
         let name = self.name.to_string();
         name.bytes()
             .fold(self.shared.seed, |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+}
+
+/// The ACME issuer that signed a certificate, if it still may.
+fn acme_of<'p>(issuer: Option<&ResourceKey>, plans: &'p [IssuerPlan]) -> Option<(&'p ResourceKey, &'p Acme)> {
+    let plan = plans.iter().find(|plan| Some(&plan.key) == issuer)?;
+    match &plan.issuer {
+        Issuer::Acme(acme) => Some((&plan.key, acme)),
+        Issuer::PrivateCa(_) => None,
     }
 }

@@ -37,7 +37,8 @@ impl CertificateMetrics {
         let _was_there = self.expiry.remove_label_values(&[&name.to_string()]);
     }
 
-    pub(super) fn ordered(&self, succeeded: bool) {
-        self.orders.with_label_values(&[if succeeded { "issued" } else { "failed" }]).inc();
+    /// `issued`, `failed`, or `deferred`: the CA's limits, or another gateway's turn.
+    pub(super) fn ordered(&self, outcome: &'static str) {
+        self.orders.with_label_values(&[outcome]).inc();
     }
 }

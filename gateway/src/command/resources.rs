@@ -99,25 +99,28 @@ pub(super) async fn get(
     }
 }
 
+/// The columns of [`row`].
+pub(super) const HEAD: [&str; 5] = ["KIND", "NAMESPACE", "NAME", "READY", "MESSAGE"];
+
+/// A resource in a table.
+pub(super) fn row(item: &Value) -> [String; 5] {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let conditions = item["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+    let certificate = conditions.iter().find(|condition| condition["type"] == "CertificateReady");
+    let shown = ready.or(certificate);
+    [
+        text(&item["kind"]),
+        text(&item["metadata"]["namespace"]),
+        text(&item["metadata"]["name"]),
+        shown.map_or_else(|| "-".into(), |condition| text(&condition["status"])),
+        shown.map_or_else(String::new, |condition| text(&condition["message"])),
+    ]
+}
+
 fn print_table(items: &[Value]) -> std::io::Result<()> {
-    let rows: Vec<Vec<String>> = items
-        .iter()
-        .map(|item| {
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let conditions = item["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
-            let certificate = conditions.iter().find(|condition| condition["type"] == "CertificateReady");
-            let shown = ready.or(certificate);
-            vec![
-                text(&item["kind"]),
-                text(&item["metadata"]["namespace"]),
-                text(&item["metadata"]["name"]),
-                shown.map_or_else(|| "-".into(), |condition| text(&condition["status"])),
-                shown.map_or_else(String::new, |condition| text(&condition["message"])),
-            ]
-        })
-        .collect();
-    show::table(&["KIND", "NAMESPACE", "NAME", "READY", "MESSAGE"], &rows)
+    let rows: Vec<Vec<String>> = items.iter().map(|item| row(item).into()).collect();
+    show::table(&HEAD, &rows)
 }
 
 pub(super) async fn delete(

@@ -1,8 +1,10 @@
 use policy::clock::SystemClock;
+use policy::id::Kind;
 
 use super::*;
 use crate::store::embedded::Embedded;
 use crate::store::seal::SealKey;
+use crate::store::{Change, Expect, Key, Secrecy, Value};
 
 struct Bench {
     control: ControlPlane,
@@ -14,6 +16,13 @@ async fn bench() -> Bench {
     let store = Embedded::open(folder.path(), SealKey::from_bytes([1; 32])).unwrap();
     let control = ControlPlane::load(Arc::new(store), Arc::new(SystemClock), Site::default()).await.unwrap();
     Bench { control, _folder: folder }
+}
+
+impl Bench {
+    async fn another_gateway(&self) -> Arc<ControlPlane> {
+        let store = Arc::clone(self.control.store());
+        Arc::new(ControlPlane::load(store, Arc::new(SystemClock), Site::default()).await.unwrap())
+    }
 }
 
 fn resources(text: &str) -> Vec<Resource> {
@@ -90,8 +99,8 @@ async fn stored_resources_are_there_after_a_restart() {
     let bench = bench().await;
     bench.control.apply(resources(&format!("{ZONE}\n---\n{SECRET}")), ApplyOptions::default()).await.unwrap();
     let before = bench.control.resources().borrow().resources.clone();
-    bench.control.reload().await.unwrap();
-    assert_eq!(bench.control.resources().borrow().resources, before);
+    let again = bench.another_gateway().await;
+    assert_eq!(again.resources().borrow().resources, before);
 }
 
 #[tokio::test]
@@ -169,17 +178,13 @@ async fn whoever_claims_a_taken_host_is_refused_and_both_are_named() {
 }
 
 /// Writes into the store what a gateway of this release would have.
-async fn written_by(bench: &Bench, release: &str, resource: serde_json::Value) -> Result<u64, LoadError> {
+async fn written_by(bench: &Bench, release: &str, resource: serde_json::Value) -> Result<(), LoadError> {
     let key = Key::new("resources/Zone/default/example.com").unwrap();
     let record = serde_json::json!({"resource": resource, "release": release});
     let value = Value { bytes: record.to_string().into_bytes(), secrecy: Secrecy::Plain };
-    bench
-        .control
-        .store()
-        .commit(vec![Change { key, expect: Expect::Any, value: Some(value) }])
-        .await
-        .unwrap();
-    bench.control.reload().await
+    let record = Change { key, expect: Expect::Any, value: Some(value) };
+    bench.control.store().commit(vec![record, Change::resources_head()]).await.unwrap();
+    bench.control.catch_up(&mut *bench.control.state.lock().await).await
 }
 
 #[tokio::test]
@@ -195,8 +200,7 @@ async fn what_a_later_release_wrote_is_known_until_it_is_written_again() {
     written_by(&bench, "99.0.0", zone).await.unwrap();
     bench.control.apply(resources(&ZONE.replace("ns.", "ns2.")), ApplyOptions::default()).await.unwrap();
     assert!(bench.control.resources().borrow().writers.is_empty());
-    bench.control.reload().await.unwrap();
-    assert!(bench.control.resources().borrow().writers.is_empty());
+    assert!(bench.another_gateway().await.resources().borrow().writers.is_empty());
 }
 
 #[tokio::test]
@@ -212,4 +216,97 @@ async fn a_form_that_only_a_later_release_reads_is_told_from_one_that_nobody_rea
     }
     let refused = written_by(&bench, env!("CARGO_PKG_VERSION"), zone).await.unwrap_err();
     assert!(matches!(refused, LoadError::Unreadable { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn what_another_gateway_stored_is_followed() {
+    let bench = bench().await;
+    let other = bench.another_gateway().await;
+    let stop = CancellationToken::new();
+    tokio::spawn(Arc::clone(&other).follow(stop.clone()));
+    let mut seen = other.resources();
+    bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap();
+    let set = seen.wait_for(|set| set.resources.len() == 1).await.unwrap().clone();
+    assert_eq!((set.revision, set.resources.values().next().unwrap().metadata.generation), (1, Some(1)));
+    bench.control.apply(resources(SECRET), ApplyOptions::default()).await.unwrap();
+    let zone = resources(ZONE)[0].key();
+    bench.control.delete(vec![zone], ApplyOptions::default()).await.unwrap();
+    seen.wait_for(|set| set.revision == 3).await.unwrap();
+    let events = other.events_since(1).unwrap();
+    assert_eq!(events.last().unwrap().revision, 3);
+    stop.cancel();
+}
+
+/// Nobody follows here: each writer finds out by itself.
+#[tokio::test]
+async fn two_gateways_take_turns_on_one_object_and_neither_is_stuck() {
+    let bench = bench().await;
+    let other = bench.another_gateway().await;
+    for round in 0..4 {
+        for (writer, control) in [("a", &bench.control), ("b", &*other)] {
+            let text = ZONE.replace("ns.example.com", &format!("{writer}{round}.example.com"));
+            control.apply(resources(&text), ApplyOptions::default()).await.unwrap();
+        }
+    }
+    let generation = other.resources().borrow().resources.values().next().unwrap().metadata.generation;
+    assert_eq!(generation, Some(8), "every change was made on top of the one before");
+}
+
+#[tokio::test]
+async fn writers_at_the_same_time_all_get_through() {
+    let bench = bench().await;
+    let other = bench.another_gateway().await;
+    let write = |control: Arc<ControlPlane>, name: String| async move {
+        let text = SECRET.replace("name: s}", &format!("name: {name}}}"));
+        control.apply(resources(&text), ApplyOptions::default()).await.unwrap();
+    };
+    let control = Arc::new(bench.control);
+    let writes = (0..8).flat_map(|index| {
+        [write(Arc::clone(&control), format!("a{index}")), write(Arc::clone(&other), format!("b{index}"))]
+    });
+    futures_util::future::join_all(writes).await;
+    let stored = control.store().list("resources/").await.unwrap().0.len();
+    assert_eq!(stored, 16);
+}
+
+#[tokio::test]
+async fn a_writer_of_an_older_object_is_told_the_version_that_the_other_gateway_made() {
+    let bench = bench().await;
+    let other = bench.another_gateway().await;
+    bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap();
+    bench.control.apply(resources(&ZONE.replace("ns.", "ns2.")), ApplyOptions::default()).await.unwrap();
+    let old = ZONE.replace("name: example.com}", "name: example.com, resourceVersion: '1'}");
+    let refused = other.apply(resources(&old), ApplyOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Conflict { stored, .. } if stored == "2"));
+    // And what it reads next is that version.
+    assert_eq!(other.resources().borrow().revision, 2);
+}
+
+/// Each of the two changes is fine by what its gateway knew; together they would not compile.
+#[tokio::test]
+async fn what_another_gateway_deleted_is_not_built_upon() {
+    let bench = bench().await;
+    let other = bench.another_gateway().await;
+    let role = "{apiVersion: causeway.dev/v1, kind: Role, metadata: {name: nobody}, spec: {rules: [{verbs: [read]}]}}";
+    bench.control.apply(resources(role), ApplyOptions::default()).await.unwrap();
+    let dry = ApplyOptions { dry_run: true, owner: None };
+    other.apply(resources(BINDING), dry).await.unwrap();
+    bench.control.delete(vec![resources(role)[0].key()], ApplyOptions::default()).await.unwrap();
+    let refused = other.apply(resources(BINDING), ApplyOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Rejected(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn certificates_and_leases_are_no_news() {
+    let bench = bench().await;
+    bench.control.apply(resources(ZONE), ApplyOptions::default()).await.unwrap();
+    let other = bench.another_gateway().await;
+    let mut seen = other.resources();
+    seen.mark_unchanged();
+    let key = Key::new("acme/certificates/x").unwrap();
+    let value = Value { bytes: vec![1], secrecy: Secrecy::Sealed };
+    let change = Change { key, expect: Expect::Any, value: Some(value) };
+    bench.control.store().commit(vec![change]).await.unwrap();
+    other.apply(resources(ZONE), ApplyOptions::default()).await.unwrap();
+    assert!(!seen.has_changed().unwrap());
 }

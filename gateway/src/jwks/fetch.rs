@@ -67,3 +67,60 @@ impl Fetcher {
         tokio::time::timeout(FETCH_TIMEOUT, fetching).await.map_err(|_elapsed| FetchError::Timeout)?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const KEYS: &str =
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
+
+    /// Asks a server that gives this answer, and is not to be asked twice.
+    async fn ask(answer: Vec<u8>) -> Result<KeySet, FetchError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _head = stream.read(&mut [0; 4096]).await.unwrap();
+            // Who has seen enough closes before all is sent.
+            let _broken = stream.write_all(&answer).await;
+            drop(stream);
+            listener.accept().await.unwrap();
+        };
+        let _first_one_stays = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let fetcher = Fetcher::new().unwrap();
+        let uri = format!("http://{address}/keys");
+        tokio::select! {
+            () = serving => panic!("asked twice"),
+            fetched = fetcher.fetch(&uri) => fetched,
+        }
+    }
+
+    fn answer(status: &str, body: &str) -> Vec<u8> {
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\nlocation: /elsewhere\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .into()
+    }
+
+    #[tokio::test]
+    async fn keys_are_read_from_an_answer_that_is_200() {
+        assert!(ask(answer("200 OK", KEYS)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let fetched = ask(answer("302 Found", KEYS)).await;
+        assert!(matches!(fetched, Err(FetchError::Status(status)) if status == 302));
+    }
+
+    #[tokio::test]
+    async fn more_than_a_megabyte_is_no_key_set() {
+        let fetched = ask(answer("200 OK", &format!("{KEYS}{}", " ".repeat(KeySet::BYTES_MAX)))).await;
+        assert!(matches!(fetched, Err(FetchError::Body(_))), "{fetched:?}");
+    }
+}

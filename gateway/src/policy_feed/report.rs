@@ -7,9 +7,9 @@ use policy::resource::{ConditionStatus, Spec};
 use policy::snapshot::{Host, Snapshot, Stage};
 
 use crate::control_plane::ResourceSet;
-use crate::status::StatusBoard;
+use crate::status::{StatusBoard, Subject};
 
-/// Sets `Listening`, `Named` and `Ready` of each ingress, and `Exposed` and `Ready` of each application.
+/// Notes which generation of each resource is compiled. Sets `Listening`, `Named` and `Ready` of each ingress, and `Exposed` and `Ready` of each application.
 pub(super) fn conditions(status: &StatusBoard, set: &ResourceSet, snapshot: &Snapshot) {
     let mut by_ingress: BTreeMap<&ResourceKey, Vec<&Host>> = BTreeMap::new();
     let mut exposed: BTreeMap<&ResourceKey, BTreeSet<String>> = BTreeMap::new();
@@ -25,12 +25,15 @@ pub(super) fn conditions(status: &StatusBoard, set: &ResourceSet, snapshot: &Sna
             }
         }
     }
+    status.retain(|key| set.resources.contains_key(key));
     for (key, resource) in &set.resources {
+        let subject = Subject { key, generation: resource.metadata.generation.unwrap_or_default() };
+        status.observe(subject);
         match &resource.spec {
             Spec::SecureIngress(_) => {
-                ingress(status, key, by_ingress.get(key).map_or(&[], Vec::as_slice));
+                ingress(status, subject, by_ingress.get(key).map_or(&[], Vec::as_slice));
             }
-            Spec::Application(_) => application(status, key, exposed.get(key)),
+            Spec::Application(_) => application(status, subject, exposed.get(key)),
             Spec::Issuer(_)
             | Spec::Certificate(_)
             | Spec::Zone(_)
@@ -41,11 +44,11 @@ pub(super) fn conditions(status: &StatusBoard, set: &ResourceSet, snapshot: &Sna
     }
 }
 
-fn ingress(status: &StatusBoard, key: &ResourceKey, hosts: &[&Host]) {
+fn ingress(status: &StatusBoard, subject: Subject<'_>, hosts: &[&Host]) {
     if hosts.is_empty() {
         let message = "no application of the selected namespaces exposes a path here";
         for kind in ["Listening", "Named", "Ready"] {
-            status.set(key, kind, ConditionStatus::False, "NoRoutes", message);
+            status.set(subject, kind, ConditionStatus::False, "NoRoutes", message);
         }
         return;
     }
@@ -53,9 +56,9 @@ fn ingress(status: &StatusBoard, key: &ResourceKey, hosts: &[&Host]) {
     match waiting(Stage::Listening) {
         Some(host) => {
             let message = format!("{} waits for its certificate", host.domain);
-            status.set(key, "Listening", ConditionStatus::False, "CertificateMissing", &message);
+            status.set(subject, "Listening", ConditionStatus::False, "CertificateMissing", &message);
         }
-        None => status.set(key, "Listening", ConditionStatus::True, "Served", "every domain is served"),
+        None => status.set(subject, "Listening", ConditionStatus::True, "Served", "every domain is served"),
     }
     let named = match waiting(Stage::Named) {
         Some(host) => {
@@ -67,17 +70,17 @@ fn ingress(status: &StatusBoard, key: &ResourceKey, hosts: &[&Host]) {
     };
     match named {
         Ok(message) => {
-            status.set(key, "Named", ConditionStatus::True, "Answered", message);
-            status.set(key, "Ready", ConditionStatus::True, "Exposed", "reachable by its names");
+            status.set(subject, "Named", ConditionStatus::True, "Answered", message);
+            status.set(subject, "Ready", ConditionStatus::True, "Exposed", "reachable by its names");
         }
         Err(message) => {
-            status.set(key, "Named", ConditionStatus::False, "Waiting", &message);
-            status.set(key, "Ready", ConditionStatus::False, "Waiting", &message);
+            status.set(subject, "Named", ConditionStatus::False, "Waiting", &message);
+            status.set(subject, "Ready", ConditionStatus::False, "Waiting", &message);
         }
     }
 }
 
-fn application(status: &StatusBoard, key: &ResourceKey, hosts: Option<&BTreeSet<String>>) {
+fn application(status: &StatusBoard, subject: Subject<'_>, hosts: Option<&BTreeSet<String>>) {
     let (state, reason, message) = match hosts {
         Some(hosts) => {
             let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
@@ -89,6 +92,6 @@ fn application(status: &StatusBoard, key: &ResourceKey, hosts: Option<&BTreeSet<
             "no SecureIngress that listens selects this application".to_owned(),
         ),
     };
-    status.set(key, "Exposed", state, reason, &message);
-    status.set(key, "Ready", state, reason, &message);
+    status.set(subject, "Exposed", state, reason, &message);
+    status.set(subject, "Ready", state, reason, &message);
 }

@@ -140,6 +140,7 @@ pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<R
     }
     let salt = STANDARD.decode(&header.salt).map_err(|_| malformed(1, "the salt is malformed"))?;
     let key = derive(passphrase, &salt);
+    let head = Change::resources_head();
     let mut changes = Vec::with_capacity(end);
     let mut seen = BTreeSet::new();
     for (index, line) in entries.iter().enumerate() {
@@ -159,6 +160,10 @@ pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<R
         // The mark is not under the passphrase: it may add to what is sealed, never take away.
         let secrecy = if line.sealed || is_secret(&name) { Secrecy::Sealed } else { Secrecy::Plain };
         changes.push(Change { key: name, expect: Expect::Any, value: Some(Value { bytes, secrecy }) });
+    }
+    // Archives of older versions have none, and whoever follows the resources must see that they changed.
+    if seen.insert(head.key.clone()) {
+        changes.push(head);
     }
     Ok(store.commit(changes).await?)
 }

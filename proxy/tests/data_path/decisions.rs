@@ -148,6 +148,13 @@ fn a_token_is_asked_for_and_never_over_plain_http() {
     assert_eq!(status(&sign(r#"{"iss":"https://id","aud":"a","team":"ops","exp":4000000000}"#)), 403);
     assert_eq!(app.connections(), 0);
     assert_eq!(status(&good), 200);
+    assert!(!plane.key_sets.take_missed(provider), "every key was there");
+    let (others, _) = issuer();
+    let others = others.replace(r#""kid":"k""#, r#""kid":"other""#);
+    plane.key_sets.publish(provider, proxy::jwt::KeySet::parse(others.as_bytes()).unwrap());
+    assert_eq!(status(&good), 401, "its key is not among them");
+    assert!(plane.key_sets.take_missed(provider), "who keeps the keys is told");
+    assert!(!plane.key_sets.take_missed(provider), "and once is enough");
 }
 
 #[test]

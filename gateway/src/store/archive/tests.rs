@@ -56,6 +56,7 @@ async fn what_was_exported_is_imported_with_its_secrecy_and_without_leases() {
     let expected = [
         ("acme/accounts/a", Secrecy::Sealed),
         ("other/secret", Secrecy::Sealed),
+        ("resources-head", Secrecy::Plain),
         ("resources/Zone/x/y", Secrecy::Plain),
     ];
     assert_eq!(found, expected);
