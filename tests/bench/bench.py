@@ -269,6 +269,7 @@ class Bench:
             if "latency" in want: self.latency(px)
             if "memory" in want: self.memory(names)
         if "routes" in want: self.routes(names)
+        if "reload" in want: self.reload(names)
         self.up.stop(); self.up = None
         if "dns" in want and dns: self.dns(dns)
     def check(self, p):
@@ -370,6 +371,29 @@ class Bench:
                     self.rounds(kind, "req/s", "high", many, run, rounds=1, warm=False)
             finally:
                 for p in base + many: p.stop()
+    def reload(self, names):
+        """Configuration changed twice a second under load. peers/NAME/reload gets WORKDIR, the server's pid and the
+        number of the change, which adds the host rN.reload.test; the last one must answer in the end."""
+        self.say("== reload")
+        row = self.res.setdefault("reload_failed", dict(unit="requests", better="low", peers=collections.OrderedDict()))["peers"]
+        for p in self.start_all("http", [n for n in names if os.path.exists(os.path.join(HERE, "peers", n, "reload"))]):
+            script = os.path.join(HERE, "peers", p.name, "reload")
+            try:
+                for r in range(self.a.rounds):
+                    load = subprocess.Popen(self.prio() + ["taskset", "-c", str(self.a.load_core), "wrk", "-t1", "-c64", f"-d{2*self.a.seconds}s", f"http://localhost:{p.port}/"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                    n = 0
+                    while load.poll() is None:
+                        n += 1; subprocess.run([script, p.dir, str(p.p.pid), str(r * 1000 + n)], check=True); time.sleep(0.5)
+                    out = load.stdout.read()
+                    m = re.search(r"(\d+) requests in", out); bad = re.findall(r"(?:Socket errors|Non-2xx).*", out)
+                    failed = sum(int(x) for b in bad for x in re.findall(r"\d+", b.replace("2xx", "").replace("3xx", "")))
+                    time.sleep(1)
+                    last = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"Host: r{r * 1000 + n}.reload.test", f"http://127.0.0.1:{p.port}/"], capture_output=True, text=True).stdout
+                    if last != "200": bad.append(f"last change not in force: {last}")
+                    row.setdefault(p.name, []).append(dict(value=failed, round=r, requests=int(m.group(1)), reloads=n, **(dict(bad="; ".join(bad)) if bad else {})))
+                    self.say(f"   reload r{r} {p.name:9} {failed} failed of {m.group(1)} requests over {n} changes {bad or ''}")
+            except Exception as e: self.notes.append(f"{p.name}/reload: {e}"[:400]); self.say("  !!", self.notes[-1])
+            finally: p.stop()
     def dns(self, names):
         self.say("== dns")
         self.rt = False        # dnsperf's two threads starve each other under SCHED_RR on one core
@@ -485,7 +509,7 @@ def sub_idle(port, *counts):
     asyncio.run(go())
 
 # ------------------------------------------------------------------ report
-ALL = ["http1_plain", "https1", "h2", "https1_large", "handshake", "mtls_tcp", "mtls_tcp_large", "mtls_handshake", "latency", "memory", "routes", "dns"]
+ALL = ["http1_plain", "https1", "h2", "https1_large", "handshake", "mtls_tcp", "mtls_tcp_large", "mtls_handshake", "latency", "memory", "routes", "reload", "dns"]
 
 def fmt(v):
     a = abs(v)
