@@ -166,7 +166,7 @@ pub fn read(passphrase: &str, text: &str) -> Result<Vec<Change>, ArchiveError> {
 
 /// Which entries are sealed at rest, whatever a file says.
 fn is_secret(key: &Key) -> bool {
-    key.as_str().starts_with("resources/Secret/") || key.as_str().starts_with("acme/")
+    ["resources/Secret/", "acme/", "authority/"].iter().any(|prefix| key.as_str().starts_with(prefix))
 }
 
 fn push(out: &mut String, line: &impl Serialize) {

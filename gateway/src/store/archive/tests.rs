@@ -17,6 +17,7 @@ async fn archive() -> String {
     let store = store(&folder);
     let changes = vec![
         change("acme/accounts/a", Secrecy::Sealed),
+        change("authority/rotation", Secrecy::Sealed),
         change("other/secret", Secrecy::Sealed),
         change("resources/Zone/x/y", Secrecy::Plain),
         change("leases/z", Secrecy::Plain),
@@ -52,6 +53,7 @@ async fn what_was_exported_is_read_with_its_secrecy_and_without_leases() {
     let found: Vec<_> = changes.iter().map(|change| (change.key.as_str(), secrecy(change))).collect();
     let expected = [
         ("acme/accounts/a", Secrecy::Sealed),
+        ("authority/rotation", Secrecy::Sealed),
         ("other/secret", Secrecy::Sealed),
         ("resources/Zone/x/y", Secrecy::Plain),
     ];
@@ -62,8 +64,10 @@ async fn what_was_exported_is_read_with_its_secrecy_and_without_leases() {
 async fn a_file_cannot_have_a_secret_kept_in_the_clear() {
     let text = checked(&body(&archive().await).replace("\"sealed\":true", "\"sealed\":false"));
     let changes = read(PASSPHRASE, &text).unwrap();
-    let account = changes.iter().find(|change| change.key.as_str() == "acme/accounts/a").unwrap();
-    assert_eq!(secrecy(account), Secrecy::Sealed);
+    for key in ["acme/accounts/a", "authority/rotation"] {
+        let entry = changes.iter().find(|change| change.key.as_str() == key).unwrap();
+        assert_eq!(secrecy(entry), Secrecy::Sealed, "{key}");
+    }
 }
 
 #[tokio::test]
@@ -82,7 +86,7 @@ async fn a_damaged_archive_is_refused() {
         (header.to_owned(), "line 1"),
         (body.to_owned(), "cut off"),
         (text.replacen("needle", "x", 1).replacen("accounts", "bccounts", 1), "checksum"),
-        (checked(&format!("{body}{first}\n")), "line 5: acme/accounts/a is in the archive already"),
+        (checked(&format!("{body}{first}\n")), "line 6: acme/accounts/a is in the archive already"),
         (checked(&body.replacen("accounts/a", "accounts/b", 1)), "line 2: the passphrase is another"),
         (checked(&body.replacen("\"version\":1", "\"version\":2", 1)), "use a newer causeway"),
         (checked(&body.replacen("\"archive\"", "\"other\"", 1)), "no archive of causeway"),
