@@ -1,6 +1,7 @@
 //! Takes changes of resources: all of them or none, checked against everything else before they are stored.
 
 mod error;
+mod import;
 mod merge;
 mod state;
 
@@ -24,7 +25,6 @@ use tracing::warn;
 use self::state::{State, Stored};
 use crate::core::history::{Event, Gone, History};
 use crate::store::CommitError;
-use crate::store::archive;
 use crate::store::embedded::SharedStore;
 
 /// Every resource, as of one revision.
@@ -179,17 +179,6 @@ impl ControlPlane {
     fn publish(&self, state: &State, events: Vec<Event>) {
         self.history.lock().unwrap_or_else(PoisonError::into_inner).handle_events(events);
         self.published.send_replace(Arc::new(state.set.clone()));
-    }
-
-    /// Takes an export.
-    ///
-    /// # Errors
-    /// When it is none, the store does not take it, or it is not understood.
-    pub async fn import(&self, passphrase: &str, text: &str) -> Result<u64, ImportError> {
-        let mut state = self.state.lock().await;
-        archive::import(&*self.store, passphrase, text).await?;
-        self.catch_up(&mut state).await?;
-        Ok(state.set.revision)
     }
 
     /// Creates or changes objects.

@@ -68,19 +68,28 @@ impl ApiError {
             Self::Gone(_) => StatusCode::GONE,
             Self::Apply(
                 ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. } | ApplyError::Twice(_),
+            )
+            | Self::Import(
+                ImportError::Resource(_) | ImportError::Misplaced { .. } | ImportError::Rejected(_),
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Apply(
                 ApplyError::Conflict { .. }
                 | ApplyError::Owned { .. }
                 | ApplyError::Store(CommitError::Conflict { .. }),
-            ) => StatusCode::CONFLICT,
+            )
+            | Self::Import(ImportError::Store(CommitError::Conflict { .. })) => StatusCode::CONFLICT,
             Self::Apply(
                 ApplyError::Stale(_)
                 | ApplyError::Store(
                     CommitError::Write(_) | CommitError::Unconfirmed(_) | CommitError::Full { .. },
                 ),
             )
-            | Self::Import(ImportError::Load(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Import(
+                ImportError::Load(_)
+                | ImportError::Store(
+                    CommitError::Write(_) | CommitError::Unconfirmed(_) | CommitError::Full { .. },
+                ),
+            ) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Watchers => StatusCode::TOO_MANY_REQUESTS,
         }
     }
@@ -88,7 +97,9 @@ impl ApiError {
     fn causes(&self) -> Value {
         match self {
             Self::Faults(faults) => json!(faults),
-            Self::Apply(ApplyError::Rejected(rejected)) => json!(rejected),
+            Self::Apply(ApplyError::Rejected(rejected)) | Self::Import(ImportError::Rejected(rejected)) => {
+                json!(rejected)
+            }
             Self::Unauthenticated
             | Self::NoRole { .. }
             | Self::Escalation { .. }
@@ -114,7 +125,7 @@ const fn archive_status(error: &ArchiveError) -> StatusCode {
         | ArchiveError::Passphrase { .. }
         | ArchiveError::Newer(_)
         | ArchiveError::Twice { .. } => StatusCode::BAD_REQUEST,
-        ArchiveError::Store(_) | ArchiveError::Commit(_) => StatusCode::SERVICE_UNAVAILABLE,
+        ArchiveError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

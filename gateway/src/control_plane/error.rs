@@ -5,7 +5,7 @@ use policy::snapshot::Rejected;
 use policy::vet::Release;
 
 use crate::store::archive::ArchiveError;
-use crate::store::{CommitError, StoreError};
+use crate::store::{CommitError, Key, StoreError};
 
 /// Why a change was not made. Nothing of it was.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub enum LoadError {
     Store(#[from] StoreError),
     /// A later release wrote a resource in a form that this one does not read. It is not passed over: what it
     /// forbids would be allowed.
-    #[error("causeway {writer} wrote the stored {key} and this one is {}: {reason} (CW0105)", Release::own())]
+    #[error("causeway {writer} wrote {key} and this one is {}: {reason} (CW0105)", Release::own())]
     Later {
         /// Which entry.
         key: String,
@@ -71,7 +71,7 @@ pub enum LoadError {
         reason: String,
     },
     /// A stored resource is not one that this version reads.
-    #[error("the stored {key} is not understood by this version: {reason}")]
+    #[error("{key} is not understood by this version: {reason}")]
     Unreadable {
         /// Which entry.
         key: String,
@@ -80,13 +80,30 @@ pub enum LoadError {
     },
 }
 
-/// Why an export was not taken.
+/// Why an export was not taken. Nothing of it was, unless said.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// It is none, or the store does not take it.
+    /// It is none.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// It was stored, and is not understood.
-    #[error(transparent)]
+    /// It holds a resource that this version does not read.
+    #[error("nothing is imported: the archive holds a resource that cannot be read")]
+    Resource(#[source] LoadError),
+    /// It holds a resource under the key of another.
+    #[error("nothing is imported: {entry} of the archive holds {found}")]
+    Misplaced {
+        /// The key.
+        entry: Key,
+        /// What is there.
+        found: ResourceKey,
+    },
+    /// Its resources do not go together, or not with those that are there.
+    #[error("nothing is imported: {} of the resulting resources do not go together", .0.len())]
+    Rejected(Vec<Rejected>),
+    /// The store did not take it.
+    #[error("nothing is imported")]
+    Store(#[from] CommitError),
+    /// What is stored, before or after, cannot be read.
+    #[error("what is stored now cannot be read")]
     Load(#[from] LoadError),
 }

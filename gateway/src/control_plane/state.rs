@@ -38,8 +38,33 @@ struct Record {
     release: Option<String>,
 }
 
+/// A resource, as an entry of the store says it.
+pub(super) struct Written {
+    pub(super) resource: Resource,
+    pub(super) owner: Option<String>,
+    /// Which release wrote it, where it is known and not this one.
+    pub(super) writer: Option<Release>,
+}
+
+impl Written {
+    pub(super) fn read(key: &Key, value: &[u8]) -> Result<Self, LoadError> {
+        let unreadable = |reason: String| LoadError::Unreadable { key: key.to_string(), reason };
+        let record: Record = serde_json::from_slice(value).map_err(|error| unreadable(error.to_string()))?;
+        let writer = record.release.and_then(|release| release.parse::<Release>().ok());
+        let writer = writer.filter(|writer| *writer != Release::own());
+        let resource = policy::document::from_json(&record.resource).map_err(|faults| {
+            let reason = faults.first().map(ToString::to_string).unwrap_or_default();
+            match writer.filter(|writer| Release::own().is_before(*writer)) {
+                Some(writer) => LoadError::Later { key: key.to_string(), writer, reason },
+                None => unreadable(reason),
+            }
+        })?;
+        Ok(Self { resource, owner: record.owner, writer })
+    }
+}
+
 /// Below which the store keeps resources.
-const PREFIX: &str = "resources/";
+pub(super) const PREFIX: &str = "resources/";
 
 impl State {
     /// Reads all of it.
@@ -50,20 +75,9 @@ impl State {
         let mut state = Self { head, ..Self::default() };
         state.set.revision = revision.0;
         for (key, entry) in entries {
-            let unreadable = |reason: String| LoadError::Unreadable { key: key.to_string(), reason };
-            let record: Record =
-                serde_json::from_slice(&entry.value).map_err(|error| unreadable(error.to_string()))?;
-            let writer = record.release.and_then(|release| release.parse::<Release>().ok());
-            let writer = writer.filter(|writer| *writer != Release::own());
-            let mut resource = policy::document::from_json(&record.resource).map_err(|faults| {
-                let reason = faults.first().map(ToString::to_string).unwrap_or_default();
-                match writer.filter(|writer| Release::own().is_before(*writer)) {
-                    Some(writer) => LoadError::Later { key: key.to_string(), writer, reason },
-                    None => unreadable(reason),
-                }
-            })?;
+            let Written { mut resource, owner, writer } = Written::read(&key, &entry.value)?;
             resource.metadata.resource_version = Some(entry.revision.0.to_string());
-            let stored = Stored { revision: entry.revision, owner: record.owner };
+            let stored = Stored { revision: entry.revision, owner };
             state.stored.insert(resource.key(), stored);
             state.set.writers.extend(writer.map(|writer| (resource.key(), writer)));
             state.set.resources.insert(resource.key(), resource);
@@ -143,7 +157,7 @@ async fn head(store: &SharedStore) -> Result<Option<Revision>, StoreError> {
     Ok(store.entry(&head).await?.map(|entry| entry.revision))
 }
 
-fn store_key(key: &ResourceKey) -> Key {
+pub(super) fn store_key(key: &ResourceKey) -> Key {
     let text = format!("{PREFIX}{}/{}/{}", key.kind, key.namespace, key.name);
     Key::new(text).expect("names hold only what keys may hold")
 }

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::seal::SealKey;
-use super::{Change, CommitError, Expect, Key, Revision, Secrecy, Store, StoreError, Value};
+use super::{Change, Expect, Key, RESOURCES_HEAD, Secrecy, Store, StoreError, Value};
 
 /// The first line.
 #[derive(Deserialize, Serialize)]
@@ -54,9 +54,6 @@ pub enum ArchiveError {
     /// The store failed.
     #[error("the store cannot be read")]
     Store(#[from] StoreError),
-    /// The store did not take it.
-    #[error("the store cannot be written")]
-    Commit(#[from] CommitError),
     /// No archive of ours.
     #[error("line {line}: {reason}")]
     Malformed {
@@ -110,11 +107,13 @@ pub async fn export(store: &dyn Store, passphrase: &str, salt: [u8; 16]) -> Resu
     Ok(out)
 }
 
-/// Reads everything, and only then writes it, in one commit. What is there under the same keys is replaced.
+/// Reads everything: the changes that put it into a store, where it replaces what is there under the same keys.
+///
+/// Whether resources changed is not among them: whoever stores these says so.
 ///
 /// # Errors
-/// When anything of it is not as `export` wrote it; then nothing is written.
-pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<Revision, ArchiveError> {
+/// When anything of it is not as `export` wrote it.
+pub fn read(passphrase: &str, text: &str) -> Result<Vec<Change>, ArchiveError> {
     let malformed = |line, reason| ArchiveError::Malformed { line, reason };
     if text.len() > ARCHIVE_BYTES_MAX {
         return Err(malformed(1, "the archive is too large"));
@@ -140,7 +139,6 @@ pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<R
     }
     let salt = STANDARD.decode(&header.salt).map_err(|_| malformed(1, "the salt is malformed"))?;
     let key = derive(passphrase, &salt);
-    let head = Change::resources_head();
     let mut changes = Vec::with_capacity(end);
     let mut seen = BTreeSet::new();
     for (index, line) in entries.iter().enumerate() {
@@ -159,18 +157,16 @@ pub async fn import(store: &dyn Store, passphrase: &str, text: &str) -> Result<R
             key.open(name.as_str(), &sealed).map_err(|_| ArchiveError::Passphrase { line: number })?;
         // The mark is not under the passphrase: it may add to what is sealed, never take away.
         let secrecy = if line.sealed || is_secret(&name) { Secrecy::Sealed } else { Secrecy::Plain };
-        changes.push(Change { key: name, expect: Expect::Any, value: Some(Value { bytes, secrecy }) });
+        if name.as_str() != RESOURCES_HEAD {
+            changes.push(Change { key: name, expect: Expect::Any, value: Some(Value { bytes, secrecy }) });
+        }
     }
-    // Archives of older versions have none, and whoever follows the resources must see that they changed.
-    if seen.insert(head.key.clone()) {
-        changes.push(head);
-    }
-    Ok(store.commit(changes).await?)
+    Ok(changes)
 }
 
 /// Which entries are sealed at rest, whatever a file says.
 fn is_secret(key: &Key) -> bool {
-    key.as_str().starts_with("resources/Secret/") || key.as_str().starts_with("acme/")
+    ["resources/Secret/", "acme/", "authority/"].iter().any(|prefix| key.as_str().starts_with(prefix))
 }
 
 fn push(out: &mut String, line: &impl Serialize) {

@@ -2,11 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::rotation::{BundleSequence, Node};
 
 /// Every node that checks SVIDs against our bundle, with the newest that it said it trusts.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "Vec<(Node, BundleSequence)>", into = "Vec<(Node, BundleSequence)>")]
 pub(super) struct Census(BTreeMap<Node, BundleSequence>);
+
+/// Keys of JSON are texts, and a node is none.
+impl From<Vec<(Node, BundleSequence)>> for Census {
+    fn from(nodes: Vec<(Node, BundleSequence)>) -> Self {
+        Self(nodes.into_iter().collect())
+    }
+}
+
+impl From<Census> for Vec<(Node, BundleSequence)> {
+    fn from(census: Census) -> Self {
+        census.0.into_iter().collect()
+    }
+}
 
 impl Census {
     pub(super) fn admit(&mut self, node: Node, acknowledged: BundleSequence) {
@@ -26,6 +42,11 @@ impl Census {
     pub(super) fn behind(&self, sequence: BundleSequence) -> BTreeSet<Node> {
         let behind = self.0.iter().filter(|(_, held)| **held < sequence);
         behind.map(|(node, _)| node.clone()).collect()
+    }
+
+    /// The newest bundle that anyone has acknowledged.
+    pub(super) fn newest(&self) -> Option<BundleSequence> {
+        self.0.values().max().copied()
     }
 
     /// How many there are.

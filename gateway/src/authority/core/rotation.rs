@@ -14,17 +14,21 @@
 //! 2. No authority leaves the bundle while an SVID that it signed may still be shown, unless a person says so.
 
 mod holdings;
+mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use holdings::Holdings;
 use policy::id::{Name, SpiffeId, TrustDomain};
+pub use record::Contradiction;
+use serde::{Deserialize, Serialize};
 
 use super::census::Census;
 
 /// Names an authority for ever; none is named twice.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String")]
 pub struct AuthorityId(String);
 
 impl AuthorityId {
@@ -50,7 +54,8 @@ impl std::fmt::Display for AuthorityId {
 }
 
 /// What an authority signs.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum SvidKind {
     /// X.509-SVIDs.
     X509,
@@ -59,7 +64,8 @@ pub enum SvidKind {
 }
 
 /// Where an authority stands.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Stage {
     /// In the bundle, and signs nothing yet.
     Prepared,
@@ -74,11 +80,12 @@ pub enum Stage {
 }
 
 /// The number of a bundle: each change of what is in it has a higher one.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct BundleSequence(pub u64);
 
 /// One process that has an identity. Several may have the same: the replicas of a workload.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Instance {
     /// Who it is.
     pub id: SpiffeId,
@@ -93,7 +100,8 @@ impl std::fmt::Display for Instance {
 }
 
 /// Someone who checks SVIDs against our bundle.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Node {
     /// A gateway of this site.
     Gateway(Instance),
@@ -114,7 +122,8 @@ impl std::fmt::Display for Node {
 }
 
 /// An authority, as `ca status` shows it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Authority {
     /// What it signs.
     pub kind: SvidKind,
@@ -138,7 +147,8 @@ pub struct Permit {
 }
 
 /// Names an SVID among those of its holder. 128 bits, of which the first is clear, from a source of randomness.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "[u8; 16]")]
 pub struct Serial([u8; 16]);
 
 /// A person's decision to revoke in spite of who depends, for the audit trail.
@@ -226,8 +236,9 @@ fn named<T: std::fmt::Display>(all: &BTreeSet<T>) -> String {
     text
 }
 
-/// The authorities of a site, and everyone who has to do with them.
-#[derive(Clone, Debug, Default)]
+/// The authorities of a site, and everyone who has to do with them. How it is kept is in `rotation/record.rs`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "record::Record")]
 pub struct Rotation {
     authorities: BTreeMap<AuthorityId, Authority>,
     sequence: BundleSequence,

@@ -3,18 +3,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use super::{AuthorityId, Instance, Serial, SvidKind};
 
 /// SVIDs by holder, oldest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "Vec<(Instance, Vec<Held>)>", into = "Vec<(Instance, Vec<Held>)>")]
 pub(super) struct Holdings(BTreeMap<Instance, Vec<Held>>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Held {
     kind: SvidKind,
     serial: Serial,
     authority: AuthorityId,
     not_after: SystemTime,
+}
+
+/// Keys of JSON are texts, and a holder is none.
+impl From<Vec<(Instance, Vec<Held>)>> for Holdings {
+    fn from(holdings: Vec<(Instance, Vec<Held>)>) -> Self {
+        Self(holdings.into_iter().collect())
+    }
+}
+
+impl From<Holdings> for Vec<(Instance, Vec<Held>)> {
+    fn from(holdings: Holdings) -> Self {
+        holdings.0.into_iter().collect()
+    }
 }
 
 impl Held {
@@ -42,6 +59,11 @@ impl Holdings {
             return;
         }
         held.push(Held { kind, serial, authority: authority.clone(), not_after });
+    }
+
+    /// The authorities that something is known of.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = &AuthorityId> {
+        self.0.values().flatten().map(|held| &held.authority)
     }
 
     /// The holder shows this one: those that it got before are not shown any more.

@@ -1,0 +1,69 @@
+//! Takes an export: all of it, or nothing.
+
+use std::collections::BTreeMap;
+
+use policy::snapshot::{Generation, Input, compile};
+
+use super::state::{self, State, Written};
+use super::{ControlPlane, ImportError, TRIES_MAX};
+use crate::store::archive;
+use crate::store::{Change, CommitError};
+
+impl ControlPlane {
+    /// Takes an export. What is there under the same keys is replaced, the rest stays.
+    ///
+    /// # Errors
+    /// When it is none, holds what is not understood or does not go together with what stays, or the store does not
+    /// take it; then nothing is stored.
+    pub async fn import(&self, passphrase: &str, text: &str) -> Result<u64, ImportError> {
+        let changes = archive::read(passphrase, text)?;
+        let mut state = self.state.lock().await;
+        let mut tries = 1;
+        loop {
+            self.catch_up(&mut state).await?;
+            match self.try_import(&state, &changes).await {
+                Err(ImportError::Store(CommitError::Conflict { .. })) if tries < TRIES_MAX => tries += 1,
+                Err(refused) => return Err(refused),
+                Ok(()) => break,
+            }
+        }
+        self.catch_up(&mut state).await?;
+        Ok(state.set.revision)
+    }
+
+    async fn try_import(&self, state: &State, changes: &[Change]) -> Result<(), ImportError> {
+        self.judge_import(state, changes)?;
+        // With the head as it was read, so that what was judged is what is stored.
+        let changes = changes.iter().cloned().chain([state.head_change()]).collect();
+        self.store.commit(changes).await?;
+        Ok(())
+    }
+
+    /// Whether the resources can be read, and go together.
+    fn judge_import(&self, state: &State, changes: &[Change]) -> Result<(), ImportError> {
+        let mut next = state.set.resources.clone();
+        for change in changes.iter().filter(|change| change.key.as_str().starts_with(state::PREFIX)) {
+            let Some(value) = &change.value else { continue };
+            let written = Written::read(&change.key, &value.bytes).map_err(ImportError::Resource)?;
+            let key = written.resource.key();
+            if state::store_key(&key) != change.key {
+                return Err(ImportError::Misplaced { entry: change.key.clone(), found: key });
+            }
+            let mut resource = written.resource;
+            // It gets its revision when it is stored; until then it is later than all that is.
+            resource.metadata.resource_version = None;
+            next.insert(key, resource);
+        }
+        let input = Input {
+            generation: Generation::default(),
+            resources: &next,
+            site: &self.site,
+            stages: &BTreeMap::new(),
+            departing: &[],
+        };
+        compile(&input).map(|_snapshot| ()).map_err(ImportError::Rejected)
+    }
+}
+
+#[cfg(test)]
+mod tests;
