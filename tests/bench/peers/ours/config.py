@@ -39,14 +39,14 @@ else:
     paths = ["/"]
     if mode == "routes_host": domains = [line.split()[0] for line in open(e["ROUTES_FILE"])] + ["bench.test"]
     if mode == "routes_path": paths = [line.split()[1] for line in open(e["ROUTES_FILE"])] + ["/"]
-    out = [
-        resource("Application", "app", {
-            "endpoints": [{"address": "127.0.0.1"}],
-            "ports": [{"name": "http-web", "port": int(e["UPSTREAM_PORT"])}],
-            "api": [{"path": {"prefix": p}, "authentication": "none"} for p in paths]}),
-        resource("Secret", "cert", {"stringData": {"tls.crt": open(e["CERT"]).read(), "tls.key": open(e["KEY"]).read()}}),
-        resource("SecureIngress", "edge", {
-            "domains": domains, "certificate": {"secret": "cert"}, "http": "serve", "hsts": {"enabled": False},
-            "applications": {"namespaces": ["bench"]}}),
-    ]
+    # As many in one resource as it takes: paths of an application, domains of an ingress.
+    parts = lambda all, size: [all[at:at + size] for at in range(0, len(all), size)]
+    out = [resource("Secret", "cert", {"stringData": {"tls.crt": open(e["CERT"]).read(), "tls.key": open(e["KEY"]).read()}})]
+    out += [resource("Application", f"app-{n}", {
+        "endpoints": [{"address": "127.0.0.1"}],
+        "ports": [{"name": "http-web", "port": int(e["UPSTREAM_PORT"])}],
+        "api": [{"path": {"prefix": p}, "authentication": "none"} for p in part]}) for n, part in enumerate(parts(paths, 1000))]
+    out += [resource("SecureIngress", f"edge-{n}", {
+        "domains": part, "certificate": {"secret": "cert"}, "http": "serve", "hsts": {"enabled": False},
+        "applications": {"namespaces": ["bench"]}}) for n, part in enumerate(parts(domains, 100))]
 json.dump({"apiVersion": "v1", "kind": "List", "items": out}, open(f"{work}/resources/bench.json", "w"))
