@@ -45,7 +45,7 @@ else:
     out += [resource("Application", f"app-{n}", {
         "endpoints": [{"address": "127.0.0.1"}],
         "ports": [{"name": "http-web", "port": int(e["UPSTREAM_PORT"])}],
-        "api": [{"path": {"prefix": p}, "authentication": "none"} for p in part]}) for n, part in enumerate(parts(paths, 1000))]
+        "api": [{"path": {"prefix": p}, "authentication": "none"} for p in part]}) for n, part in enumerate(parts(paths, 10000))]
     out += [resource("SecureIngress", f"edge-{n}", {
         "domains": part, "certificate": {"secret": "cert"}, "http": "serve", "hsts": {"enabled": False},
         "applications": {"namespaces": ["bench"]}}) for n, part in enumerate(parts(domains, 100))]
