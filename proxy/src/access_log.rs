@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Written out when so full; small enough that a burst does not delay the next request.
@@ -53,10 +54,13 @@ pub(crate) struct Line<'l> {
     pub(crate) duration: Duration,
 }
 
-/// Starts the writing thread. Returns what each worker gets.
-pub(crate) fn start(mut sink: Box<dyn Write + Send>) -> std::io::Result<SyncSender<Vec<u8>>> {
+/// Starts the writing thread. Returns what each worker gets, and the thread, which ends when the last of them is gone
+/// and all is written.
+pub(crate) fn start(
+    mut sink: Box<dyn Write + Send>,
+) -> std::io::Result<(SyncSender<Vec<u8>>, JoinHandle<()>)> {
     let (sender, receiver): (_, Receiver<Vec<u8>>) = sync_channel(BUFFERS_WAITING_MAX);
-    std::thread::Builder::new().name("access-log".into()).spawn(move || {
+    let writing = std::thread::Builder::new().name("access-log".into()).spawn(move || {
         for buffer in receiver {
             // A full disk must not end the log for good; the next buffer is tried again.
             if let Err(error) = sink.write_all(&buffer).and_then(|()| sink.flush()) {
@@ -64,7 +68,7 @@ pub(crate) fn start(mut sink: Box<dyn Write + Send>) -> std::io::Result<SyncSend
             }
         }
     })?;
-    Ok(sender)
+    Ok((sender, writing))
 }
 
 impl AccessLog {

@@ -101,10 +101,14 @@ pub enum StartError {
     Worker(#[source] io::Error),
 }
 
+/// For the last lines of the access log, if its sink takes them at all.
+const LOG_WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The running data plane.
 pub struct DataPlane {
     addresses: Vec<(ListenerKind, SocketAddr)>,
     workers: Vec<JoinHandle<()>>,
+    access_log: Option<JoinHandle<()>>,
     metrics: Vec<Arc<WorkerMetrics>>,
     endpoints: Arc<Endpoints>,
     shared: Arc<Shared>,
@@ -135,12 +139,14 @@ pub fn start(options: Options, shared: Shared) -> Result<DataPlane, StartError> 
     let shared = Arc::new(shared);
     let tls = tls::server_config(Arc::clone(&shared.snapshot), Arc::clone(&shared.certificates))?;
     let log = options.access_log.map(access_log::start).transpose().map_err(StartError::Worker)?;
+    let (log, writing) = log.unzip();
     let endpoints = Arc::new(Endpoints::default());
     let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
     let stops_what_started = stop.clone().drop_guard();
     let mut plane = DataPlane {
         addresses,
         workers: Vec::new(),
+        access_log: writing,
         metrics: Vec::new(),
         endpoints: Arc::clone(&endpoints),
         shared: Arc::clone(&shared),
@@ -220,22 +226,25 @@ impl DataPlane {
         metrics::gather(&self.metrics, &endpoints)
     }
 
-    /// Ends: no more clients are accepted; those that are here may finish what they do for as long as `limit`.
+    /// Ends: no more clients are accepted; those that are here may finish what they do for as long as `limit`. What was
+    /// logged of them is written.
     pub async fn drain(mut self, limit: Duration) {
         self.drain.cancel();
         let workers: Vec<_> = self.workers.drain(..).collect();
-        let stop = self.stop.clone();
-        // The housekeeping thread waits for `stop`, so it is joined last.
-        let joined = tokio::task::spawn_blocking(move || {
+        let (stop, writing) = (self.stop.clone(), self.access_log.take());
+        let mut joined = tokio::task::spawn_blocking(move || {
             let mut workers = workers.into_iter();
             let housekeeping = workers.next();
             let ended = workers.map(JoinHandle::join).collect::<Vec<_>>();
+            // The housekeeping thread waits for it, and the log for the last of those who write to it.
             stop.cancel();
-            let _ended = housekeeping.map(JoinHandle::join);
+            let _ended = (housekeeping.map(JoinHandle::join), writing.map(JoinHandle::join));
             ended.len()
         });
-        let _all_ended = tokio::time::timeout(limit, joined).await;
-        self.stop.cancel();
+        if tokio::time::timeout(limit, &mut joined).await.is_err() {
+            self.stop.cancel();
+            let _written_or_stuck = tokio::time::timeout(LOG_WRITE_TIMEOUT, joined).await;
+        }
     }
 }
 

@@ -5,15 +5,17 @@ mod body;
 mod cork;
 mod liveness;
 mod stream;
+mod streams;
 
-use std::cell::Cell;
 use std::future::{Future as _, poll_fn};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use cork::{Cork, Gathered};
+use h2::Reason;
 use liveness::Liveness;
+use streams::{Running, Streams};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -27,7 +29,7 @@ const STREAMS_MAX: u32 = 100;
 const RESETS_MAX: usize = 50;
 /// All fields of a head together.
 const HEAD_BYTES_MAX: u32 = 64 << 10;
-/// Answers buffered for one stream whose client does not read.
+/// Answers buffered for one stream whose client does not read; [`streams`] bounds those of a connection together.
 const SEND_BYTES_MAX: usize = 256 << 10;
 /// Request bodies that were not passed on yet, of one stream and of all of a connection: enough to keep a fast link of
 /// usual delay full, and the most that a client can make us hold.
@@ -120,16 +122,26 @@ impl Serving {
             tracing::debug!("HTTP/2 client answers no ping");
             return Poll::Ready(());
         }
-        if let Poll::Ready(Err(error)) = self.cork.poll_release(cx) {
-            tracing::debug!(%error, "HTTP/2 connection of a client broke");
-            return Poll::Ready(());
+        match self.cork.poll_release(cx) {
+            Poll::Ready(Ok(())) => self.streams.handle_written(),
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(%error, "HTTP/2 connection of a client broke");
+                return Poll::Ready(());
+            }
+            Poll::Pending => {}
+        }
+        if self.phase == Phase::Open && self.streams.are_given_up_too_often() {
+            tracing::debug!("HTTP/2 client gives up what it asks for");
+            self.phase = Phase::Ending;
+            client.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            return self.poll(cx, client);
         }
         self.poll_limits(cx, client)
     }
 
     fn poll_limits(&mut self, cx: &mut Context<'_>, client: &mut Client) -> Poll<()> {
         let idle_timeout = self.worker.limits.idle_timeout;
-        let is_busy = self.streams.under_way.get() > 0;
+        let is_busy = self.streams.are_under_way();
         if is_busy != self.was_busy {
             self.was_busy = is_busy;
             self.deadline.set(idle_timeout);
@@ -151,56 +163,5 @@ impl Serving {
             return self.poll(cx, client);
         }
         Poll::Pending
-    }
-}
-
-/// The requests of one connection.
-#[derive(Default)]
-struct Streams {
-    under_way: Cell<usize>,
-    /// Those that wait for a backend, which has limits of its own.
-    waiting: Cell<usize>,
-    /// Whether any of them moved since that was last asked.
-    moved: Cell<bool>,
-}
-
-impl Streams {
-    /// Whether all that is left to do since this was last asked is for the client to read (SECURITY case 109).
-    fn take_stalled(&self) -> bool {
-        !self.moved.take() && self.waiting.get() == 0
-    }
-}
-
-/// Counts a request until its answer is over.
-struct Running {
-    streams: Rc<Streams>,
-    waits: bool,
-}
-
-impl Running {
-    fn new(streams: Rc<Streams>) -> Self {
-        streams.under_way.set(streams.under_way.get() + 1);
-        streams.waiting.set(streams.waiting.get() + 1);
-        Self { streams, waits: true }
-    }
-
-    /// Takes in that it moved, and whether it waits for a backend now.
-    fn handle_step(&mut self, waits: bool) {
-        self.streams.moved.set(true);
-        self.handle_wait(waits);
-    }
-
-    /// Takes in whether it waits for a backend now.
-    fn handle_wait(&mut self, waits: bool) {
-        let others = self.streams.waiting.get() - usize::from(self.waits);
-        self.streams.waiting.set(others + usize::from(waits));
-        self.waits = waits;
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.handle_step(false);
-        self.streams.under_way.set(self.streams.under_way.get() - 1);
     }
 }

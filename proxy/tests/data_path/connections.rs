@@ -146,3 +146,19 @@ fn draining_ends_idle_connections_and_lets_requests_finish() {
     drop(busy);
     draining.join().unwrap();
 }
+
+/// The last requests before a stop are those that an operator asks about.
+#[tokio::test]
+async fn what_was_answered_before_the_end_is_in_the_log() {
+    let app = App::echo();
+    let plane = Plane::start(&Wanted { port: app.address.port(), ..Wanted::default() });
+    let mut client = plane.client();
+    for _ in 0..40 {
+        ask(&mut client, &get("/"));
+    }
+    drop(client);
+    let Plane { running, log, .. } = plane;
+    running.drain(Duration::from_secs(10)).await;
+    let lines = String::from_utf8(log.try_iter().flatten().collect()).unwrap();
+    assert_eq!(lines.lines().count(), 40);
+}

@@ -158,6 +158,36 @@ async fn a_client_that_reads_no_answer_does_not_keep_it() {
     drop(answer);
 }
 
+/// SECURITY case 17, at a pace at which each request reaches the app.
+#[tokio::test]
+async fn a_client_that_gives_up_all_it_asks_for_is_sent_away() {
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let app = App::start(move |_, mut stream| {
+        drop(read_head(&mut stream));
+        let _unwatched = begun.send(());
+        drop(read_to_end(&mut stream));
+    });
+    let plane = Plane::start(&Wanted { port: app.address.port(), ..Wanted::default() });
+    let mut client = connect(&plane).await;
+    let mut given_up = 0;
+    loop {
+        if client.ready().await.is_err() {
+            break;
+        }
+        let asked = client.send_request(request(Full::<Bytes>::default()));
+        tokio::select! {
+            answered = asked => {
+                answered.unwrap_err();
+                break;
+            }
+            arrived = has_begun.recv() => arrived.unwrap(),
+        }
+        given_up += 1;
+        assert!(given_up < 200, "it may go on for ever");
+    }
+    assert!(given_up > 50, "a page that is given up is no attack");
+}
+
 /// SECURITY case 7, where neither side is HTTP/1.
 #[tokio::test]
 async fn trailers_that_would_change_a_request_are_dropped() {

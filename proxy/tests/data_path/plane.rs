@@ -26,7 +26,7 @@ pub(crate) struct Plane {
     pub(crate) certificates: Arc<Certificates>,
     pub(crate) key_sets: Arc<KeySets>,
     pub(crate) http01: Arc<Http01Tokens>,
-    log: mpsc::Receiver<Vec<u8>>,
+    pub(crate) log: mpsc::Receiver<Vec<u8>>,
 }
 
 struct LogSink(mpsc::Sender<Vec<u8>>);

@@ -10,8 +10,8 @@ use h2::{Reason, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use policy::snapshot::Host;
 
-use super::Running;
 use super::body::StreamBody;
+use super::streams::Running;
 use crate::backend::InFlight;
 use crate::core::http1::response::Asked;
 use crate::deadline::Deadline;
@@ -83,7 +83,15 @@ impl Outbound<'_> {
             return Poll::Ready(Err(Refusal::ClientGone));
         }
         loop {
-            let room = self.held.as_ref().map(|data| room_for(&mut self.stream, data.len()));
+            // Nothing more is read of the backend's either while the client takes nothing.
+            let connection_room = self.running.poll_room(cx);
+            if connection_room == 0 {
+                self.running.handle_wait(false);
+                self.exchange.poll_send(cx)?;
+                return Poll::Pending;
+            }
+            let room = self.held.as_ref().map(|data| data.len().min(connection_room));
+            let room = room.map(|bytes| room_for(&mut self.stream, bytes));
             match room {
                 None => match ready!(self.poll_piece(cx))? {
                     Piece::Data(data) => self.held = (!data.is_empty()).then_some(data),
@@ -141,12 +149,17 @@ impl Outbound<'_> {
 
     fn send(&mut self, data: Bytes) -> Result<(), Refusal> {
         self.running.handle_step(false);
-        self.record.bytes_out += data.len() as u64;
+        self.handle_sent(data.len());
         self.stream.send_data(data, false).map_err(|_reset| Refusal::ClientGone)
     }
 
+    fn handle_sent(&mut self, bytes: usize) {
+        self.record.bytes_out += bytes as u64;
+        self.running.handle_queued(bytes);
+    }
+
     fn end(&mut self, data: Bytes, trailers: Option<HeaderMap>) -> Result<(), Refusal> {
-        self.record.bytes_out += data.len() as u64;
+        self.handle_sent(data.len());
         let sent = match trailers {
             None => self.stream.send_data(data, true),
             Some(trailers) if data.is_empty() => self.stream.send_trailers(trailers),

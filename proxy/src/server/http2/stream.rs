@@ -9,9 +9,9 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
 
-use super::Running;
 use super::answer::{self, Forwarded};
 use super::body::StreamBody;
+use super::streams::Running;
 use crate::core::http1::HeadLimits;
 use crate::core::http1::response::Asked;
 use crate::core::http1::write::Framing;
@@ -43,6 +43,7 @@ pub(super) async fn serve(
         poll_fn(|cx| {
             // A client that resets the stream wants no answer; dropping it all tells the backend.
             if respond.poll_reset(cx).is_ready() {
+                running.handle_given_up();
                 return Poll::Ready(Err(Refusal::ClientGone));
             }
             answering.as_mut().poll(cx)
