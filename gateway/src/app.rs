@@ -276,10 +276,11 @@ impl Parts {
         let http = bootstrap.listen.http.iter().map(listener(ListenerKind::Http));
         let https = bootstrap.listen.https.iter().map(listener(ListenerKind::Https));
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let workers = bootstrap.workers.unwrap_or(cores);
         let options = proxy::Options {
-            workers: bootstrap.workers.unwrap_or(cores),
+            workers,
             listeners: http.chain(https).collect(),
-            limits: proxy::ConnectionLimits::default(),
+            limits: crate::file_limit::connection_limits(workers),
             access_log: access_log(&bootstrap.log.access)?,
             seed: random(),
         };

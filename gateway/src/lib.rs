@@ -13,6 +13,7 @@ pub mod config_source;
 pub mod control_plane;
 pub mod core;
 pub mod demo;
+pub mod file_limit;
 pub mod jwks;
 pub mod policy_feed;
 pub mod private_ca;

@@ -20,6 +20,7 @@ pub struct Gateway {
     /// Its folder: bootstrap file, state, socket.
     pub folder: TempDir,
     process: Option<Process>,
+    files_max: Option<u32>,
 }
 
 /// The binary that cargo built beside this test.
@@ -43,7 +44,19 @@ impl Gateway {
     #[must_use]
     pub fn prepare() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { http: free_port(), https: free_port(), dns: free_port(), folder, process: None }
+        Self {
+            http: free_port(),
+            https: free_port(),
+            dns: free_port(),
+            folder,
+            process: None,
+            files_max: None,
+        }
+    }
+
+    /// Lets it open so many files when it starts next.
+    pub const fn limit_files(&mut self, files_max: u32) {
+        self.files_max = Some(files_max);
     }
 
     /// Starts it, or starts it again on the same state.
@@ -60,7 +73,14 @@ impl Gateway {
         );
         let file = self.folder.path().join("causeway.toml");
         std::fs::write(&file, config).expect("the folder can be written");
-        let mut command = Command::new(binary());
+        let mut command = match self.files_max {
+            None => Command::new(binary()),
+            Some(files_max) => {
+                let mut limited = Command::new("sh");
+                limited.args(["-c", &format!("ulimit -n {files_max}; exec \"$@\""), "limited"]).arg(binary());
+                limited
+            }
+        };
         command.arg("run").arg("--config").arg(&file);
         let log = self.folder.path().join("log");
         self.process = Some(Process::start(&mut command, &log));

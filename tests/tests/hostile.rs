@@ -22,7 +22,12 @@ struct Bench {
 }
 
 fn bench() -> Bench {
+    bench_with(|_| {})
+}
+
+fn bench_with(prepare: impl FnOnce(&mut Gateway)) -> Bench {
     let mut gateway = Gateway::prepare();
+    prepare(&mut gateway);
     gateway.start();
     let backend = Nginx::start("the page");
     let tokens = Issuer::default();
@@ -392,4 +397,33 @@ fn dns_packets_that_lie_do_no_harm() {
         }
     }
     bench.goes_on();
+}
+
+/// SECURITY case 110. New connections are shed before those that are served run out of files.
+#[test]
+fn more_clients_than_there_are_files_for_cost_those_that_are_served_nothing() {
+    let bench = bench_with(|gateway| gateway.limit_files(400));
+    let request = format!("GET /open/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    let mut served = TcpStream::connect(("127.0.0.1", bench.gateway.http)).unwrap();
+    let mut answer = [0; 12];
+    served.write_all(request.as_bytes()).unwrap();
+    served.read_exact(&mut answer).unwrap();
+    let idle: Vec<_> =
+        (0..600).map(|_| TcpStream::connect(("127.0.0.1", bench.gateway.http)).unwrap()).collect();
+    // The last one is told at once; so all before it were looked at.
+    let mut last = idle.last().unwrap();
+    last.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let waits = last.read(&mut [0; 1]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+    assert!(!waits, "a client that there is no room for is left waiting");
+    // A fresh request on the connection that was there before.
+    let mut rest = [0; 4096];
+    let _first_answer = served.read(&mut rest).unwrap();
+    served.write_all(request.as_bytes()).unwrap();
+    served.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    drop(idle);
+    wait_until("new clients are served", Duration::from_secs(10), || {
+        let (status, _) = bench.gateway.curl(HOST, "/open/", &["--cacert", &bench.root]);
+        (status == "200").then_some(())
+    });
 }
