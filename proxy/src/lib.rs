@@ -1,7 +1,7 @@
 //! The data path: accept, decide, forward. Shared by gateway and sidecar.
 //!
-//! [`start`] runs one thread a core, each with its own listeners, connections, backend pools and counters. Nothing
-//! is shared on the way of a request but the immutable snapshot. Decisions are in [`core`] and [`ingress`]; the rest
+//! [`start()`] runs one thread a core, each with its own listeners, connections, backend pools and counters. Nothing
+//! is shared on the way of a request but the immutable snapshot. Decisions are in [`core`] and `ingress`; the rest
 //! carries them out.
 
 mod access_log;

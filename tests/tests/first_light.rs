@@ -142,8 +142,10 @@ fn two_files_put_an_app_on_a_public_https_name_and_one_takes_it_back() {
     });
     assert!(seen_without_name, "the name went no earlier than the listener");
     wait_until("the routes are gone", EXPOSED_WITHIN, || {
-        let metrics = gateway.resource("application", "bookinfo", "productpage");
-        (metrics["status"]["conditions"][0]["status"] == "False").then_some(())
+        let application = gateway.resource("application", "bookinfo", "productpage");
+        let mut conditions = application["status"]["conditions"].as_array()?.iter();
+        let ready = conditions.find(|condition| condition["type"] == "Ready")?;
+        (ready["status"] == "False").then_some(())
     });
 }
 
