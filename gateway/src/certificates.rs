@@ -1,7 +1,7 @@
 //! Keeps every wanted certificate: found, ordered, renewed, served.
 
 pub mod issued;
-mod keep;
+pub(crate) mod keep;
 mod metrics;
 mod report;
 

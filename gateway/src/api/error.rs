@@ -70,7 +70,11 @@ impl ApiError {
                 ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. } | ApplyError::Twice(_),
             )
             | Self::Import(
-                ImportError::Resource(_) | ImportError::Misplaced { .. } | ImportError::Rejected(_),
+                ImportError::Resource(_)
+                | ImportError::Misplaced { .. }
+                | ImportError::Unknown { .. }
+                | ImportError::Unreadable { .. }
+                | ImportError::Rejected(_),
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Apply(
                 ApplyError::Conflict { .. }
