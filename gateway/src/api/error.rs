@@ -127,7 +127,9 @@ const fn archive_status(error: &ArchiveError) -> StatusCode {
     match error {
         ArchiveError::Malformed { .. }
         | ArchiveError::Passphrase { .. }
+        | ArchiveError::Seal { .. }
         | ArchiveError::Newer(_)
+        | ArchiveError::Older(_)
         | ArchiveError::Twice { .. } => StatusCode::BAD_REQUEST,
         ArchiveError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
