@@ -1,5 +1,6 @@
 //! The API: what the command line, the UI and Ansible all use. JSON over HTTP, on a Unix socket or over TLS.
 
+mod accept;
 mod caller;
 mod error;
 mod escalation;
