@@ -392,7 +392,7 @@ async fn wait_for_kept_certificates(certificates: &CertificateManager) {
 
 fn open_store(bootstrap: &Bootstrap) -> Result<SharedStore, StartError> {
     let state = |source| StartError::State { path: bootstrap.state.clone(), source };
-    std::fs::create_dir_all(&bootstrap.state).map_err(state)?;
+    crate::store::make_private_folder(&bootstrap.state).map_err(state)?;
     let key = match (&bootstrap.key.credential, &bootstrap.key.file) {
         (Some(credential), _) => SealKey::from_credential(credential)?,
         (None, Some(file)) => SealKey::from_file(file)?,
