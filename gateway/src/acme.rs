@@ -5,7 +5,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "only these failures carry the words of the CA")]
 
-mod account;
+pub(crate) mod account;
 mod http_client;
 mod present;
 mod renewal_window;

@@ -1,5 +1,6 @@
 //! The API: what the command line, the UI and Ansible all use. JSON over HTTP, on a Unix socket or over TLS.
 
+mod accept;
 mod caller;
 mod error;
 mod escalation;
@@ -14,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use caller::{Caller, Peer};
 use prometheus::proto::MetricFamily;
 pub use serve::{ServeError, serve_https, serve_metrics, serve_unix};
@@ -56,25 +57,47 @@ pub fn watchers() -> Arc<Semaphore> {
 /// Larger than any set of resources of a gateway.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
-/// The routes that need a caller.
+/// Where the resources are.
+const BASE: &str = "/apis/causeway.dev/v1";
+
+/// Where, and what is done there.
+type Route = (&'static str, fn() -> MethodRouter<Arc<ApiState>>);
+
+/// Everything that is served, below [`BASE`] only for callers. A list, so that the API's description can be held
+/// against it.
+const ROUTES: [Route; 14] = [
+    ("/apis/causeway.dev/v1/apply", || post(handlers::apply)),
+    ("/apis/causeway.dev/v1/delete", || post(handlers::delete_many)),
+    ("/apis/causeway.dev/v1/status", || get(handlers::status)),
+    ("/apis/causeway.dev/v1/vet", || get(handlers::vet)),
+    ("/apis/causeway.dev/v1/export", || post(handlers::export)),
+    ("/apis/causeway.dev/v1/import", || post(handlers::import)),
+    ("/apis/causeway.dev/v1/renew", || post(handlers::renew)),
+    ("/apis/causeway.dev/v1/{plural}", || get(handlers::list_all)),
+    ("/apis/causeway.dev/v1/namespaces/{namespace}/{plural}", || get(handlers::list)),
+    ("/apis/causeway.dev/v1/namespaces/{namespace}/{plural}/{name}", || {
+        get(handlers::read).put(handlers::put).delete(handlers::delete)
+    }),
+    ("/openapi.json", || get(openapi::document)),
+    PROBES[0],
+    PROBES[1],
+    PROBES[2],
+];
+
+/// What is served for scrapers and health checks too.
+const PROBES: [Route; 3] = [
+    ("/livez", || get(|| async { "ok\n" })),
+    ("/readyz", || get(handlers::ready)),
+    ("/metrics", || get(handlers::metrics)),
+];
+
+fn routes(routes: &[Route]) -> Router<Arc<ApiState>> {
+    routes.iter().fold(Router::new(), |router, (path, act)| router.route(path, act()))
+}
+
+/// The whole API.
 pub(crate) fn router(state: Arc<ApiState>) -> Router {
-    const BASE: &str = "/apis/causeway.dev/v1";
-    Router::new()
-        .route(&format!("{BASE}/apply"), post(handlers::apply))
-        .route(&format!("{BASE}/delete"), post(handlers::delete_many))
-        .route(&format!("{BASE}/status"), get(handlers::status))
-        .route(&format!("{BASE}/vet"), get(handlers::vet))
-        .route(&format!("{BASE}/export"), post(handlers::export))
-        .route(&format!("{BASE}/import"), post(handlers::import))
-        .route(&format!("{BASE}/renew"), post(handlers::renew))
-        .route(&format!("{BASE}/{{plural}}"), get(handlers::list_all))
-        .route(&format!("{BASE}/namespaces/{{namespace}}/{{plural}}"), get(handlers::list))
-        .route(
-            &format!("{BASE}/namespaces/{{namespace}}/{{plural}}/{{name}}"),
-            get(handlers::read).put(handlers::put).delete(handlers::delete),
-        )
-        .route("/openapi.json", get(openapi::document))
-        .merge(probes())
+    routes(&ROUTES)
         .fallback(async |uri: http::Uri| ApiError::NotFound(format!("call {}", uri.path())))
         .method_not_allowed_fallback(async || ApiError::Method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -82,12 +105,9 @@ pub(crate) fn router(state: Arc<ApiState>) -> Router {
         .with_state(state)
 }
 
-/// The routes that need none.
+/// The routes that need no caller and tell nothing of resources.
 pub(crate) fn probes() -> Router<Arc<ApiState>> {
-    Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(handlers::ready))
-        .route("/metrics", get(handlers::metrics))
+    routes(&PROBES)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Keeps every wanted certificate: found, ordered, renewed, served.
 
 pub mod issued;
-mod keep;
+pub(crate) mod keep;
 mod metrics;
 mod report;
 
@@ -180,7 +180,7 @@ async fn follow(
 }
 
 /// What the keeper of a certificate says of the resource that wants it.
-fn conditions(name: &CertificateName) -> &'static [&'static str] {
+pub(crate) fn conditions(name: &CertificateName) -> &'static [&'static str] {
     if name.0.kind == Kind::Certificate {
         &["CertificateReady", "Renewal", "Ready"]
     } else {

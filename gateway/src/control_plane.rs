@@ -5,7 +5,7 @@ mod import;
 mod merge;
 mod state;
 
-pub use error::{ApplyError, ImportError, LoadError};
+pub use error::{ApplyError, ImportError, LoadError, UnreadableEntry};
 pub(crate) use merge::PLACEHOLDER;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,6 +8,8 @@ pub mod embedded;
 pub mod seal;
 
 use std::fmt;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -47,6 +49,11 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Makes a folder, and those above it, for its owner alone. One that is there stays as its operator made it.
+pub(crate) fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 impl fmt::Display for Key {

@@ -115,11 +115,22 @@ impl Resource {
     }
 }
 
+/// The types of the conditions that a gateway sets on a kind. The others have no progress to tell of.
+#[must_use]
+pub const fn condition_types(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Application => &["Exposed", "Ready"],
+        Kind::SecureIngress => &["CertificateReady", "Listening", "Named", "Ready", "Renewal"],
+        Kind::Certificate => &["CertificateReady", "Ready", "Renewal"],
+        Kind::Issuer | Kind::Zone | Kind::Secret | Kind::Role | Kind::RoleBinding => &[],
+    }
+}
+
 /// One fact about a resource that its users wait for (Kubernetes API conventions, "Typical status properties").
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// CamelCase, e.g. `CertificateReady`, `Named`, `Enforced`.
+    /// CamelCase, e.g. `CertificateReady`, `Named`, `Ready`.
     pub r#type: String,
     /// `True`, `False` or `Unknown`.
     pub status: ConditionStatus,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use instant_acme::{Account, ExternalAccountKey, NewAccount};
+use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
 use policy::resource::issuer::Acme;
 use tokio::sync::Mutex;
 
@@ -14,6 +14,14 @@ use super::http_client::{Client, RetryAfter};
 use crate::core::ca_budget::CaBudget;
 use crate::store::embedded::SharedStore;
 use crate::store::{Change, CommitError, Expect, Key, Secrecy, Value};
+
+/// Below which the store keeps accounts.
+pub(crate) const PREFIX: &str = "acme/accounts/";
+
+/// Whether this is an account as it is kept.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    serde_json::from_slice::<AccountCredentials>(bytes).map(|_read| ())
+}
 
 /// The accounts of this gateway.
 pub struct Accounts {
@@ -78,5 +86,5 @@ fn account_key(acme: &Acme) -> Key {
     let binding = acme.external_account.as_ref().map_or("", |account| account.key_id.as_str());
     let text = format!("{}\n{}\n{binding}", acme.server, acme.email);
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    Key::new(format!("acme/accounts/{}", URL_SAFE_NO_PAD.encode(digest))).expect("base64url is a key")
+    Key::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(digest))).expect("base64url is a key")
 }

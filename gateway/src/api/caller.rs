@@ -3,16 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::serve::IncomingStream;
 use http::HeaderMap;
 use http::request::Parts;
 use policy::authorization::{Action, may};
 use policy::id::{Kind, Name, ResourceKey};
 use policy::resource::role::{Subject, Verb};
 use policy::resource::{Resource, Spec};
-use tokio::net::UnixListener;
 
 use super::ApiState;
 use super::error::ApiError;
@@ -22,12 +19,6 @@ use super::error::ApiError;
 pub(super) struct Peer {
     /// Its user, if the kernel tells.
     pub(super) uid: Option<u32>,
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self { uid: stream.io().peer_cred().ok().map(|peer| peer.uid()) }
-    }
 }
 
 /// Somebody who calls and whom a role binding names, or who may do everything. Taken from a request before its

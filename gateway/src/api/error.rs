@@ -70,7 +70,11 @@ impl ApiError {
                 ApplyError::Rejected(_) | ApplyError::NothingToKeep { .. } | ApplyError::Twice(_),
             )
             | Self::Import(
-                ImportError::Resource(_) | ImportError::Misplaced { .. } | ImportError::Rejected(_),
+                ImportError::Resource(_)
+                | ImportError::Misplaced { .. }
+                | ImportError::Unknown { .. }
+                | ImportError::Unreadable { .. }
+                | ImportError::Rejected(_),
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Apply(
                 ApplyError::Conflict { .. }
@@ -123,7 +127,9 @@ const fn archive_status(error: &ArchiveError) -> StatusCode {
     match error {
         ArchiveError::Malformed { .. }
         | ArchiveError::Passphrase { .. }
+        | ArchiveError::Seal { .. }
         | ArchiveError::Newer(_)
+        | ArchiveError::Older(_)
         | ArchiveError::Twice { .. } => StatusCode::BAD_REQUEST,
         ArchiveError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }

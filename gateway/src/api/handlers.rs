@@ -26,6 +26,13 @@ type Answer = Result<Json<Value>, ApiError>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ChangeQuery {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ApplyQuery {
     #[serde(default)]
     dry_run: bool,
@@ -49,7 +56,7 @@ pub(super) async fn put(
     State(state): Api,
     caller: Caller,
     Path((namespace, plural, name)): Path<(String, String, String)>,
-    Query(query): Query<ApplyQuery>,
+    Query(query): Query<ChangeQuery>,
     Json(body): Json<Value>,
 ) -> Answer {
     let resource = policy::document::from_json(&body).map_err(ApiError::Faults)?;
@@ -74,7 +81,7 @@ pub(super) async fn delete(
     State(state): Api,
     caller: Caller,
     Path((namespace, plural, name)): Path<(String, String, String)>,
-    Query(query): Query<ApplyQuery>,
+    Query(query): Query<ChangeQuery>,
 ) -> Answer {
     let key = key(&namespace, &plural, &name)?;
     remove(&state, &caller, vec![key], query.dry_run).await
@@ -83,7 +90,7 @@ pub(super) async fn delete(
 pub(super) async fn delete_many(
     State(state): Api,
     caller: Caller,
-    Query(query): Query<ApplyQuery>,
+    Query(query): Query<ChangeQuery>,
     Json(keys): Json<Vec<ResourceKey>>,
 ) -> Answer {
     remove(&state, &caller, keys, query.dry_run).await
@@ -210,12 +217,14 @@ pub(super) async fn vet(State(state): Api, caller: Caller) -> Answer {
 }
 
 /// The passphrase travels in a field of its own, so that it is in no address and no log.
-const PASSPHRASE: &str = "causeway-passphrase";
+pub(super) const PASSPHRASE: &str = "causeway-passphrase";
+/// Shorter ones are guessed.
+pub(super) const PASSPHRASE_BYTES_MIN: usize = 8;
 
 fn passphrase(headers: &HeaderMap) -> Result<&str, ApiError> {
     let passphrase = headers.get(PASSPHRASE).and_then(|value| value.to_str().ok());
     passphrase
-        .filter(|text| text.len() >= 8)
+        .filter(|text| text.len() >= PASSPHRASE_BYTES_MIN)
         .ok_or(ApiError::Malformed("a passphrase of 8 characters is needed"))
 }
 

@@ -5,16 +5,12 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{ApiState, Peer, probes, router};
+use super::accept::{Door, accept};
+use super::{ApiState, probes, router};
 
 /// Why the API does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +41,10 @@ pub enum ServeError {
     },
 }
 
-/// For a handshake and the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls beside as many watches as there may be: callers are people and pipelines.
+const CONNECTIONS_MAX: usize = super::watch::WATCHERS_MAX + 256;
+/// Who reads metrics is a scraper or two, and a health check.
+const METRICS_CONNECTIONS_MAX: usize = 64;
 
 /// Listens on a Unix socket. The kernel says who calls.
 ///
@@ -72,13 +70,7 @@ pub async fn serve_unix(
     let listener = UnixListener::bind(path).map_err(failed)?;
     // Roles decide who may do what; the socket lets users of the machine ask.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(failed)?;
-    let service = router(state).into_make_service_with_connect_info::<Peer>();
-    tokio::spawn(async move {
-        let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the API has ended");
-        }
-    });
+    tokio::spawn(accept(Door::Local(listener), router(state), CONNECTIONS_MAX, stop));
     Ok(())
 }
 
@@ -91,21 +83,11 @@ pub async fn serve_metrics(
     state: Arc<ApiState>,
     stop: CancellationToken,
 ) -> Result<SocketAddr, ServeError> {
-    let failed = |source| ServeError::Address { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
+    let (listener, bound) = bind(address).await?;
     let service = probes().with_state(state);
-    tokio::spawn(async move {
-        let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "metrics have ended");
-        }
-    });
+    tokio::spawn(accept(Door::Plain(listener), service, METRICS_CONNECTIONS_MAX, stop));
     Ok(bound)
 }
-
-/// Connections over TLS at one time: callers are people and pipelines, and each may send a body.
-const CONNECTIONS_MAX: usize = 256;
 
 /// Listens for bearers of tokens, over TLS.
 ///
@@ -117,36 +99,14 @@ pub async fn serve_https(
     state: Arc<ApiState>,
     stop: CancellationToken,
 ) -> Result<SocketAddr, ServeError> {
+    let (listener, bound) = bind(address).await?;
+    tokio::spawn(accept(Door::Tls(listener, tls.into()), router(state), CONNECTIONS_MAX, stop));
+    Ok(bound)
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
     let failed = |source| ServeError::Address { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    let acceptor = tokio_rustls::TlsAcceptor::from(tls);
-    let service = TowerToHyperService::new(router(state));
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    tokio::spawn(async move {
-        loop {
-            // Who finds no place waits in the listener's own queue.
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let accepted = tokio::select! {
-                () = stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
-            let Ok((stream, _)) = accepted else {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            let (acceptor, service) = (acceptor.clone(), service.clone());
-            tokio::spawn(async move {
-                let _freed_at_the_end = place;
-                let accepting = tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await;
-                let Ok(Ok(stream)) = accepting else { return };
-                let mut builder = auto::Builder::new(TokioExecutor::new());
-                builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-                if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
-                    tracing::debug!(%error, "API connection ended");
-                }
-            });
-        }
-    });
-    Ok(bound)
+    Ok((listener, bound))
 }

@@ -18,7 +18,6 @@ use crate::certificates::{CertificateMetrics, Wiring};
 use crate::store::embedded::Embedded;
 use crate::store::seal::SealKey;
 
-const BASE: &str = "/apis/causeway.dev/v1";
 const ROOT: Option<u32> = Some(0);
 /// No user of any machine that runs tests has this number.
 const STRANGER: Option<u32> = Some(3_999_999_999);
@@ -42,13 +41,13 @@ const ROLES: &str = "
 {apiVersion: causeway.dev/v1, kind: Secret, metadata: {name: boss, namespace: ops}, spec: {stringData: {token: boss-token-0123456789}}}
 ";
 
-struct Bench {
+pub(super) struct Bench {
     router: Router,
     state: Arc<ApiState>,
     _folder: tempfile::TempDir,
 }
 
-async fn bench() -> Bench {
+pub(super) async fn bench() -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let store: crate::store::embedded::SharedStore =
         Arc::new(Embedded::open(folder.path(), SealKey::from_bytes([1; 32])).unwrap());
@@ -86,7 +85,7 @@ async fn bench() -> Bench {
 }
 
 impl Bench {
-    async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
+    pub(super) async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();

@@ -6,7 +6,12 @@ use crate::store::{Change, CommitError, Expect, Key, Revision, Secrecy, StoreErr
 use super::core::rotation::{Refused, Rotation};
 
 /// Where it is.
-const KEY: &str = "authority/rotation";
+pub(crate) const KEY: &str = "authority/rotation";
+
+/// Whether this is a rotation as it is kept.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    serde_json::from_slice::<Rotation>(bytes).map(|_read| ())
+}
 
 /// A rotation that outlives the process. Gateways on one store share it.
 pub struct KeptRotation {

@@ -54,6 +54,25 @@ struct Kept {
     issuer: Option<ResourceKey>,
 }
 
+/// Below which the store keeps certificates, by the resource that wants them.
+pub(crate) const PREFIX: &str = "acme/certificates/";
+
+/// Whether this is a certificate as it is kept. Whether it still serves is asked when it is loaded.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), Malformed> {
+    let kept: Kept = serde_json::from_slice(bytes)?;
+    kept.issued.check(&[])?;
+    Ok(())
+}
+
+/// Why what is kept is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Malformed {
+    #[error("it is not in the form of a kept certificate")]
+    Form(#[from] serde_json::Error),
+    #[error(transparent)]
+    Unusable(#[from] super::issued::Unusable),
+}
+
 /// A certificate that is served.
 struct Held {
     schedule: Schedule,
@@ -353,8 +372,7 @@ impl Keeper {
 
     fn store_key(&self) -> Key {
         let ResourceKey { kind, namespace, name } = &self.name.0;
-        Key::new(format!("acme/certificates/{kind}/{namespace}/{name}"))
-            .expect("names hold only what keys may hold")
+        Key::new(format!("{PREFIX}{kind}/{namespace}/{name}")).expect("names hold only what keys may hold")
     }
 
     /// The same for one certificate at one gateway, so that a restart does not move its renewal.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{BASE, CommandError, Ended, files, kind, show};
 use crate::arguments::Output;
 use crate::client::{Client, ClientError};
+use crate::control_plane::Outcome;
 
 pub(super) async fn apply(client: &Client, paths: &[PathBuf], dry_run: bool) -> Result<(), CommandError> {
     let parsed = files::parse(paths)?;
@@ -150,8 +151,8 @@ pub(super) async fn delete(
 
 pub(super) async fn diff(client: &Client, paths: &[PathBuf]) -> Result<Ended, CommandError> {
     let parsed = files::parse(paths)?;
-    // Refused now rather than by apply.
-    send(client, &parsed, true).await?;
+    // Refused now rather than by apply, and compared with what is not shown.
+    let judged = send(client, &parsed, true).await?;
     let mut ended = Ended::Well;
     let mut out = std::io::stdout().lock();
     for parsed in &parsed {
@@ -163,22 +164,35 @@ pub(super) async fn diff(client: &Client, paths: &[PathBuf]) -> Result<Ended, Co
             Err(error) => return Err(error.into()),
         };
         let mut after = policy::document::to_json(&parsed.resource);
-        // A secret is never shown, so it cannot be compared: the same keys count as the same.
+        // A secret is never shown; whether its values differ, the gateway says.
         if key.kind == Kind::Secret
             && let Some(values) = after["spec"]["stringData"].as_object_mut()
         {
             values.values_mut().for_each(|value| *value = json!(crate::control_plane::PLACEHOLDER));
         }
-        let after = comparable(&after);
-        if before != after {
+        let lines = difference(&before, &comparable(&after), would_change(&judged, &key));
+        if !lines.is_empty() {
             ended = Ended::Otherwise;
             writeln!(out, "--- {key} (stored)\n+++ {key} (files)")?;
-            for line in changed_lines(&before, &after) {
+            for line in lines {
                 writeln!(out, "{line}")?;
             }
         }
     }
     Ok(ended)
+}
+
+/// Whether the dry run changed a resource.
+pub(super) fn would_change(judged: &Value, key: &ResourceKey) -> bool {
+    let key = json!(key);
+    let mut objects = judged["objects"].as_array().into_iter().flatten();
+    objects.any(|object| object["key"] == key && object["outcome"] != json!(Outcome::Unchanged))
+}
+
+/// What differs in what is shown, or else that something does.
+pub(super) fn difference(before: &str, after: &str, changes: bool) -> Vec<String> {
+    let lines = changed_lines(before, after);
+    if lines.is_empty() && changes { vec!["values differ".into()] } else { lines }
 }
 
 /// Without what the server sets.

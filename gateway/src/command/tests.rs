@@ -141,3 +141,16 @@ fn a_fault_with_a_page_says_where_it_is() {
     assert!(shown(text).ends_with("\n  see: causeway vet --explain CW0105\n"), "{}", shown(text));
     assert!(!shown(&text.replace("v2", "v1").replace("read", "reed")).contains("see:"));
 }
+
+#[test]
+fn a_secret_whose_values_differ_differs() {
+    let key: policy::id::ResourceKey =
+        serde_json::from_value(serde_json::json!({"kind": "Secret", "namespace": "shop", "name": "s"}))
+            .unwrap();
+    let judged = |outcome: crate::control_plane::Outcome| serde_json::json!({"revision": 1, "objects": [{"key": key, "outcome": outcome}]});
+    let (shown, updated) = ("a: (not shown)", judged(crate::control_plane::Outcome::Updated));
+    assert!(resources::would_change(&updated, &key));
+    assert_eq!(resources::difference(shown, shown, true), ["values differ"]);
+    assert!(!resources::would_change(&judged(crate::control_plane::Outcome::Unchanged), &key));
+    assert!(resources::difference(shown, shown, false).is_empty());
+}

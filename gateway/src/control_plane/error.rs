@@ -4,6 +4,7 @@ use policy::id::ResourceKey;
 use policy::snapshot::Rejected;
 use policy::vet::Release;
 
+use crate::private_ca::DamagedRoot;
 use crate::store::archive::ArchiveError;
 use crate::store::{CommitError, Key, StoreError};
 
@@ -80,6 +81,20 @@ pub enum LoadError {
     },
 }
 
+/// What is wrong with an entry that is no resource.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableEntry {
+    /// The root of a private CA.
+    #[error("no root of a private CA")]
+    Root(#[from] DamagedRoot),
+    /// A certificate.
+    #[error("no certificate: {0}")]
+    Certificate(String),
+    /// Plain JSON of ours.
+    #[error("not in the form in which it is kept")]
+    Form(#[from] serde_json::Error),
+}
+
 /// Why an export was not taken. Nothing of it was, unless said.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -96,6 +111,21 @@ pub enum ImportError {
         entry: Key,
         /// What is there.
         found: ResourceKey,
+    },
+    /// It holds what this version keeps nowhere.
+    #[error("nothing is imported: {entry} of the archive is nothing that this version knows")]
+    Unknown {
+        /// The key.
+        entry: Key,
+    },
+    /// It holds something else than a resource that this version does not read.
+    #[error("nothing is imported: {entry} of the archive cannot be read")]
+    Unreadable {
+        /// The key.
+        entry: Key,
+        /// Why.
+        #[source]
+        source: UnreadableEntry,
     },
     /// Its resources do not go together, or not with those that are there.
     #[error("nothing is imported: {} of the resulting resources do not go together", .0.len())]

@@ -95,3 +95,41 @@ fn application(status: &StatusBoard, subject: Subject<'_>, hosts: Option<&BTreeS
     status.set(subject, "Exposed", state, reason, &message);
     status.set(subject, "Ready", state, reason, &message);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use policy::clock::SystemClock;
+    use policy::id::Kind;
+    use policy::resource::condition_types;
+    use policy::snapshot::CertificateName;
+
+    use super::*;
+
+    #[test]
+    fn what_is_set_is_what_crds_may_show() {
+        for kind in Kind::ALL {
+            let key = ResourceKey { kind, namespace: "a".parse().unwrap(), name: "a".parse().unwrap() };
+            let status = StatusBoard::new(Arc::new(SystemClock));
+            let subject = Subject { key: &key, generation: 1 };
+            match kind {
+                Kind::Application => application(&status, subject, None),
+                Kind::SecureIngress => ingress(&status, subject, &[]),
+                Kind::Issuer
+                | Kind::Certificate
+                | Kind::Zone
+                | Kind::Secret
+                | Kind::Role
+                | Kind::RoleBinding => {}
+            }
+            let mut set: BTreeSet<String> =
+                status.conditions(&key).into_iter().map(|condition| condition.r#type).collect();
+            if matches!(kind, Kind::SecureIngress | Kind::Certificate) {
+                let kept = crate::certificates::conditions(&CertificateName(key));
+                set.extend(kept.iter().map(ToString::to_string));
+            }
+            assert_eq!(set.into_iter().collect::<Vec<_>>(), condition_types(kind), "{kind}");
+        }
+    }
+}

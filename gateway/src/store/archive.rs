@@ -1,11 +1,12 @@
 //! Everything in one text file: `causeway export` and `import`.
 //!
-//! One line of JSON an entry, after a header and before a checksum. Secrets are sealed under a key derived from a
-//! passphrase, so that the file can be kept anywhere and read by another gateway.
+//! One line of JSON an entry, after a header and before a seal. Values are sealed under a key derived from a
+//! passphrase, so that the file can be kept anywhere and read by another gateway; so is the digest of all that comes
+//! before, so that without the passphrase nothing can be taken away, added or moved.
 
 use std::collections::BTreeSet;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::SHA256;
 use aws_lc_rs::pbkdf2::{self, PBKDF2_HMAC_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -34,13 +35,17 @@ struct Line {
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Trailer {
-    sha256: String,
+    /// Of the SHA-256 of every byte before this line.
+    seal: String,
 }
 
 /// What the file says it is.
 const ARCHIVE: &str = "archive";
-/// The form of the file.
-const VERSION: u32 = 1;
+/// The form of the file. The first had a checksum without a key and is not read: whoever wanted to take an entry away
+/// would call the file one of the first form.
+const VERSION: u32 = 2;
+/// The name under which the digest is sealed. It is no key of an entry, so no entry's value passes for the digest.
+const SEAL: &str = "archive digest";
 /// OWASP's figure for PBKDF2-HMAC-SHA256.
 const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::new(600_000).expect("not zero");
 /// Larger archives are not of a gateway.
@@ -68,6 +73,12 @@ pub enum ArchiveError {
         /// Which line, from 1.
         line: usize,
     },
+    /// The seal over everything is of another passphrase, or altered.
+    #[error("line {line}: the passphrase is another, or the archive was altered")]
+    Seal {
+        /// Which line, from 1.
+        line: usize,
+    },
     /// The same key is there twice.
     #[error("line {line}: {key} is in the archive already")]
     Twice {
@@ -79,6 +90,11 @@ pub enum ArchiveError {
     /// It was made by a later version.
     #[error("the archive has version {0}, and this program reads up to {VERSION}; use a newer causeway")]
     Newer(u32),
+    /// It was made by an earlier version, before archives were sealed as a whole.
+    #[error(
+        "the archive has version {0}, which does not show whether something was taken away; export it anew with this causeway"
+    )]
+    Older(u32),
 }
 
 /// Writes everything. `salt` is random.
@@ -102,8 +118,8 @@ pub async fn export(store: &dyn Store, passphrase: &str, salt: [u8; 16]) -> Resu
             },
         );
     }
-    let sha256 = checksum(&out);
-    push(&mut out, &Trailer { sha256 });
+    let seal = STANDARD.encode(key.seal(SEAL, &digest(&out))?);
+    push(&mut out, &Trailer { seal });
     Ok(out)
 }
 
@@ -130,15 +146,19 @@ pub fn read(passphrase: &str, text: &str) -> Result<Vec<Change>, ArchiveError> {
     if header.version > VERSION {
         return Err(ArchiveError::Newer(header.version));
     }
+    if header.version < VERSION {
+        return Err(ArchiveError::Older(header.version));
+    }
     let end = lines.len();
     let trailer: Trailer =
         serde_json::from_str(trailer).map_err(|_| malformed(end, "the archive is cut off"))?;
-    let body = text.rfind("{\"sha256\"").map_or(text, |at| &text[..at]);
-    if checksum(body) != trailer.sha256 {
-        return Err(malformed(end, "the checksum does not fit: the archive is damaged"));
-    }
     let salt = STANDARD.decode(&header.salt).map_err(|_| malformed(1, "the salt is malformed"))?;
     let key = derive(passphrase, &salt);
+    let seal = STANDARD.decode(&trailer.seal).map_err(|_| malformed(end, "the seal is malformed"))?;
+    let sealed = key.open(SEAL, &seal).map_err(|_| ArchiveError::Seal { line: end })?;
+    if sealed != digest(before_last_line(text)) {
+        return Err(malformed(end, "the digest does not fit: the archive is damaged or was altered"));
+    }
     let mut changes = Vec::with_capacity(end);
     let mut seen = BTreeSet::new();
     for (index, line) in entries.iter().enumerate() {
@@ -155,7 +175,7 @@ pub fn read(passphrase: &str, text: &str) -> Result<Vec<Change>, ArchiveError> {
         let sealed = STANDARD.decode(&line.value).map_err(|_| malformed(number, "the value is malformed"))?;
         let bytes =
             key.open(name.as_str(), &sealed).map_err(|_| ArchiveError::Passphrase { line: number })?;
-        // The mark is not under the passphrase: it may add to what is sealed, never take away.
+        // Whoever wrote the file: its mark may add to what is sealed, never take away.
         let secrecy = if line.sealed || is_secret(&name) { Secrecy::Sealed } else { Secrecy::Plain };
         if name.as_str() != RESOURCES_HEAD {
             changes.push(Change { key: name, expect: Expect::Any, value: Some(Value { bytes, secrecy }) });
@@ -174,10 +194,13 @@ fn push(out: &mut String, line: &impl Serialize) {
     out.push('\n');
 }
 
-fn checksum(text: &str) -> String {
-    let mut context = Context::new(&SHA256);
-    context.update(text.as_bytes());
-    STANDARD.encode(context.finish())
+fn before_last_line(text: &str) -> &str {
+    let lines = text.strip_suffix('\n').unwrap_or(text);
+    &text[..lines.rfind('\n').map_or(0, |at| at + 1)]
+}
+
+fn digest(text: &str) -> Vec<u8> {
+    aws_lc_rs::digest::digest(&SHA256, text.as_bytes()).as_ref().to_vec()
 }
 
 fn derive(passphrase: &str, salt: &[u8]) -> SealKey {

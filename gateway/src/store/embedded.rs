@@ -120,7 +120,7 @@ impl Embedded {
     /// # Errors
     /// When the folder cannot be used, another process uses it, or the key is another.
     pub fn open(path: &Path, key: SealKey) -> Result<Self, OpenError> {
-        std::fs::create_dir_all(path).map_err(|source| OpenError::Folder { path: path.into(), source })?;
+        super::make_private_folder(path).map_err(|source| OpenError::Folder { path: path.into(), source })?;
         let lock = guard::lock(path)?;
         let db = guard::open_engine(path)?;
         check_key(&db, &key, path)?;

@@ -53,16 +53,16 @@ fn columns(kind: Kind) -> Json {
     let text = |name: &str, path: &str| json!({"name": name, "type": "string", "jsonPath": path});
     let condition = |name: &str| text(name, &format!(".status.conditions[?(@.type==\"{name}\")].status"));
     let mut columns = match kind {
-        Kind::Application => vec![text("Ports", ".spec.ports[*].name"), condition("Enforced")],
+        Kind::Application => vec![text("Ports", ".spec.ports[*].name"), condition("Ready")],
         Kind::SecureIngress => vec![
             text("Domains", ".spec.domains"),
             condition("CertificateReady"),
             condition("Named"),
-            condition("Enforced"),
+            condition("Ready"),
         ],
-        Kind::Issuer => vec![text("Server", ".spec.acme.server"), condition("Ready")],
-        Kind::Certificate => vec![text("Domains", ".spec.domains"), condition("CertificateReady")],
-        Kind::Zone => vec![text("Origin", ".spec.origin"), condition("Enforced")],
+        Kind::Issuer => vec![text("Server", ".spec.acme.server")],
+        Kind::Certificate => vec![text("Domains", ".spec.domains"), condition("Ready")],
+        Kind::Zone => vec![text("Origin", ".spec.origin")],
         Kind::Secret | Kind::Role => Vec::new(),
         Kind::RoleBinding => vec![text("Role", ".spec.role")],
     };

@@ -126,3 +126,45 @@ async fn a_damaged_archive_stores_nothing() {
     let refused = gateway().await.refuses(&cut).await;
     assert!(matches!(refused, ImportError::Archive(_)), "{refused}");
 }
+
+#[tokio::test]
+async fn what_is_no_resource_is_judged_by_its_own_type_too() {
+    let damaged = [
+        "acme/private-ca/shop/inner",
+        "acme/certificates/SecureIngress/shop/web",
+        "acme/accounts/abc",
+        "authority/rotation",
+    ];
+    for key in damaged {
+        let from = gateway().await.with(ZONE).await.with_entry(key, b"rubbish".to_vec()).await;
+        let refused = gateway().await.refuses(&from.export().await).await;
+        assert!(
+            matches!(&refused, ImportError::Unreadable { entry, .. } if entry.as_str() == key),
+            "{refused}"
+        );
+    }
+    let unknown =
+        ["other", "acme/other", "acme/private-ca/shop", "acme/certificates/Other/shop/web", "authority/x"];
+    for key in unknown {
+        let from = gateway().await.with(ZONE).await.with_entry(key, b"rubbish".to_vec()).await;
+        let refused = gateway().await.refuses(&from.export().await).await;
+        assert!(matches!(&refused, ImportError::Unknown { entry } if entry.as_str() == key), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_gateway_keeps_beside_its_resources_is_imported() {
+    let from = gateway().await;
+    let cas = private_ca::PrivateCas::new(Arc::clone(from.control.store()));
+    let name = |text: &str| text.parse().unwrap();
+    let issuer = policy::id::ResourceKey { kind: Kind::Issuer, namespace: name("shop"), name: name("inner") };
+    let at = policy::clock::Clock::now(&SystemClock);
+    let (issued, _) = cas.sign(&issuer, &["web.example".parse().unwrap()], at).await.unwrap();
+    let certificate = serde_json::to_vec(&issued).unwrap();
+    let rotation = serde_json::to_vec(&authority::core::rotation::Rotation::default()).unwrap();
+    let from = from.with_entry("acme/certificates/SecureIngress/shop/web", certificate).await;
+    let from = from.with_entry("authority/rotation", rotation).await;
+    let to = gateway().await;
+    to.control.import(PASSPHRASE, &from.export().await).await.unwrap();
+    assert_eq!(to.stored().await.iter().filter(|(key, _)| key.as_str().starts_with("a")).count(), 3);
+}

@@ -30,15 +30,19 @@ fn secrecy(change: &Change) -> Secrecy {
     change.value.as_ref().unwrap().secrecy
 }
 
-/// With a checksum that fits, as somebody who alters a file would give it.
+/// With a seal that fits, as somebody who has the passphrase could give it.
 fn checked(body: &str) -> String {
+    sealed_with(&derive(PASSPHRASE, &[3; 16]), body)
+}
+
+fn sealed_with(key: &SealKey, body: &str) -> String {
     let mut text = body.to_owned();
-    push(&mut text, &Trailer { sha256: checksum(body) });
+    push(&mut text, &Trailer { seal: STANDARD.encode(key.seal(SEAL, &digest(body)).unwrap()) });
     text
 }
 
 fn body(archive: &str) -> &str {
-    &archive[..archive.rfind("{\"sha256\"").unwrap()]
+    before_last_line(archive)
 }
 
 fn refused(text: &str) -> String {
@@ -76,19 +80,17 @@ async fn a_damaged_archive_is_refused() {
     let body = body(&text);
     let (header, entries) = body.split_once('\n').unwrap();
     let first = entries.lines().next().unwrap();
-    let one_line = format!(
-        "{{\"sha256\":\"{}\",\"causeway\":\"archive\",\"version\":1,\"salt\":\"AAAA\"}}",
-        checksum("")
-    );
+    let one_line = "{\"seal\":\"AAAA\",\"causeway\":\"archive\",\"version\":2,\"salt\":\"AAAA\"}".to_owned();
     let cases = [
         (String::new(), "line 1"),
         (one_line, "line 1"),
         (header.to_owned(), "line 1"),
         (body.to_owned(), "cut off"),
-        (text.replacen("needle", "x", 1).replacen("accounts", "bccounts", 1), "checksum"),
+        (text.replacen("accounts", "bccounts", 1), "damaged or was altered"),
         (checked(&format!("{body}{first}\n")), "line 6: acme/accounts/a is in the archive already"),
         (checked(&body.replacen("accounts/a", "accounts/b", 1)), "line 2: the passphrase is another"),
-        (checked(&body.replacen("\"version\":1", "\"version\":2", 1)), "use a newer causeway"),
+        (checked(&body.replacen("\"version\":2", "\"version\":3", 1)), "use a newer causeway"),
+        (checked(&body.replacen("\"version\":2", "\"version\":1", 1)), "export it anew"),
         (checked(&body.replacen("\"archive\"", "\"other\"", 1)), "no archive of causeway"),
         (checked(&body.replacen("acme/accounts", "leases/accounts", 1)), "line 2: a lease"),
         (checked(&body.replacen("acme/accounts/a", "../a b", 1)), "line 2: the key is malformed"),
@@ -96,5 +98,25 @@ async fn a_damaged_archive_is_refused() {
     for (text, reason) in cases {
         let said = refused(&text);
         assert!(said.contains(reason), "{said:?} does not say {reason:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_passphrase_nothing_can_be_taken_away_added_or_moved() {
+    let text = archive().await;
+    let lines: Vec<&str> = text.lines().collect();
+    let join = |lines: &[&str]| format!("{}\n", lines.join("\n"));
+    let without: Vec<&str> = [&lines[..2], &lines[3..]].concat();
+    let mut moved = lines.clone();
+    moved.swap(1, 2);
+    for altered in [join(&without), join(&moved), text.replacen("\"sealed\":true", "\"sealed\":false", 1)] {
+        assert!(refused(&altered).contains("was altered"), "{}", refused(&altered));
+        // Nor with a seal of one's own, or an entry's value in its place.
+        let own = sealed_with(&SealKey::from_bytes([9; 32]), body(&altered));
+        assert!(refused(&own).contains("was altered"), "{}", refused(&own));
+        let entry: Line = serde_json::from_str(lines[1]).unwrap();
+        let mut borrowed = body(&altered).to_owned();
+        push(&mut borrowed, &Trailer { seal: entry.value });
+        assert!(refused(&borrowed).contains("was altered"), "{}", refused(&borrowed));
     }
 }

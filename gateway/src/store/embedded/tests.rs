@@ -193,3 +193,14 @@ async fn check_against_a_map(steps: Vec<Step>) {
         assert_eq!(store.watch().borrow().0, newest);
     }
 }
+
+#[test]
+fn the_folder_of_a_store_is_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state/store");
+    drop(Embedded::open(&path, SealKey::from_bytes([1; 32])).unwrap());
+    for made in [path.as_path(), path.parent().unwrap()] {
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(made).unwrap());
+        assert_eq!(mode & 0o777, 0o700, "{}", made.display());
+    }
+}

@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::super::{crd, schema};
 use crate::id::Kind;
+use crate::resource::condition_types;
 
 /// Calls `visit` with every object of a JSON value, and the way to it.
 fn walk(value: &Value, path: &str, visit: &mut impl FnMut(&serde_json::Map<String, Value>, &str)) {
@@ -92,4 +93,18 @@ fn a_crd_says_choices_as_kubernetes_can() {
     assert_eq!(entry["authentication"]["x-kubernetes-preserve-unknown-fields"], true);
     assert_eq!(entry["headers"]["additionalProperties"]["type"], "string");
     assert_eq!(spec["health"]["nullable"], true);
+}
+
+#[test]
+fn columns_of_a_crd_show_conditions_that_are_set() {
+    for kind in Kind::ALL {
+        let crd = crd(kind);
+        let columns = crd["spec"]["versions"][0]["additionalPrinterColumns"].as_array().unwrap().clone();
+        for column in columns {
+            let path = column["jsonPath"].as_str().unwrap();
+            let Some((_, path)) = path.split_once("@.type==\"") else { continue };
+            let (named, _) = path.split_once('"').unwrap();
+            assert!(condition_types(kind).contains(&named), "{kind}: nobody sets {named}");
+        }
+    }
 }
