@@ -312,6 +312,7 @@ impl ControlPlane {
             resources: &next,
             site: &self.site,
             stages: &BTreeMap::new(),
+            interim: &BTreeMap::new(),
             departing: &[],
         };
         compile(&input).map_err(ApplyError::Rejected)?;

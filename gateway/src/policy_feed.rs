@@ -6,7 +6,7 @@
 
 mod report;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 
 use crate::certificates::Wanted;
 use crate::control_plane::ResourceSet;
-use crate::core::exposure::{Exposure, Outcome};
+use crate::core::exposure::{Exposure, Outcome, Ready};
 use crate::status::StatusBoard;
 
 /// What the feed reads and writes.
@@ -27,7 +27,7 @@ pub struct Wiring {
     /// The resources as stored.
     pub resources: watch::Receiver<Arc<ResourceSet>>,
     /// The certificates that can be served.
-    pub ready: watch::Receiver<BTreeSet<CertificateName>>,
+    pub ready: watch::Receiver<Ready>,
     /// What the data plane reads.
     pub current: Arc<Current>,
     /// What DNS answers from.
@@ -145,6 +145,7 @@ impl Feed {
             resources: &set.resources,
             site: &self.wiring.site,
             stages: &BTreeMap::new(),
+            interim: &BTreeMap::new(),
             departing: &[],
         };
         match compile(&input) {
@@ -166,12 +167,14 @@ impl Feed {
     fn publish(&mut self) {
         let generation = Generation(self.snapshot.generation.0 + 1);
         let stages = self.exposure.stages();
+        let interim = self.exposure.interim();
         let departing = self.exposure.departing();
         let input = Input {
             generation,
             resources: &self.accepted.resources,
             site: &self.wiring.site,
             stages: &stages,
+            interim: &interim,
             departing: &departing,
         };
         let snapshot = match compile(&input) {
@@ -191,10 +194,10 @@ impl Feed {
         self.wiring.metrics.generation.set(i64::try_from(generation.0).unwrap_or(i64::MAX));
         self.pending = true;
         info!(generation = generation.0, revision = self.accepted.revision, "snapshot published");
-        report::conditions(&self.wiring.status, &self.accepted, &self.snapshot);
+        report::conditions(&self.wiring.status, &self.accepted, &self.snapshot, &self.exposure);
     }
 
-    /// Hosts on their way out keep their certificate until they are gone.
+    /// Hosts on their way out keep their certificate until they are gone; others, until its successor is there.
     fn want_certificates(&self, snapshot: &Snapshot) {
         let wanted = snapshot.certificates.iter().map(|(name, definition)| {
             let resource = self.accepted.resources.get(&name.0);
@@ -203,7 +206,7 @@ impl Feed {
         });
         let mut wanted: BTreeMap<_, _> = wanted.collect();
         self.wiring.wanted.send_if_modified(|before| {
-            for name in self.exposure.departing_certificates() {
+            for name in self.exposure.outlived_certificates() {
                 if let Some(kept) = before.get(name) {
                     wanted.entry(name.clone()).or_insert_with(|| kept.clone());
                 }

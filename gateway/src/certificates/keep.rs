@@ -105,7 +105,15 @@ impl Keeper {
             CertificateOrigin::Secret(key) => return self.follow_secret(&key).await,
             CertificateOrigin::Issuers(plans) => plans,
         };
-        let mut held = self.kept().await.map(|(usable, issuer)| self.hold(usable, issuer, &plans));
+        let mut held = match self.stored().await {
+            Some((usable, issuer)) if self.is_wanted(&usable) => Some(self.hold(usable, issuer, &plans)),
+            Some((usable, _)) => {
+                // For the names that it covers it is better than none, until its successor is there.
+                self.hand_over(usable);
+                None
+            }
+            None => None,
+        };
         self.shared.loading.send_modify(|loading| *loading = loading.saturating_sub(1));
         let mut failures = 0;
         loop {
@@ -114,7 +122,7 @@ impl Keeper {
             }
             // Another gateway may have been quicker.
             let ours = held.as_ref().map(|held| &held.leaf);
-            if let Some((usable, issuer)) = self.kept().await.filter(|(found, _)| ours != Some(&found.leaf)) {
+            if let Some((usable, issuer)) = self.newer(ours).await {
                 (failures, held) = (0, Some(self.hold(usable, issuer, &plans)));
                 continue;
             }
@@ -221,12 +229,22 @@ impl Keeper {
         }
     }
 
+    /// What another gateway has put in the place of `ours`.
+    async fn newer(&self, ours: Option<&CertificateDer<'static>>) -> Option<(Usable, Option<ResourceKey>)> {
+        let stored = self.stored().await;
+        stored.filter(|(found, _)| self.is_wanted(found) && ours != Some(&found.leaf))
+    }
+
+    /// Whether it is for every name. One that was ordered for other names is ordered anew.
+    fn is_wanted(&self, usable: &Usable) -> bool {
+        self.wanted.domains.iter().all(|domain| usable.covers(domain))
+    }
+
     /// The certificate that the store has, if it can be served.
-    async fn kept(&self) -> Option<(Usable, Option<ResourceKey>)> {
+    async fn stored(&self) -> Option<(Usable, Option<ResourceKey>)> {
         let entry = self.shared.store.entry(&self.store_key()).await.ok()??;
         let kept: Kept = serde_json::from_slice(&entry.value).ok()?;
-        // One that was ordered for other names, or has ended, is ordered anew.
-        let usable = kept.issued.check(&self.wanted.domains).ok()?;
+        let usable = kept.issued.open().ok()?;
         usable.lifetime.is_valid(self.shared.clock.now()).then_some((usable, kept.issuer))
     }
 

@@ -59,6 +59,7 @@ impl ControlPlane {
             resources: &next,
             site: &self.site,
             stages: &BTreeMap::new(),
+            interim: &BTreeMap::new(),
             departing: &[],
         };
         compile(&input).map(|_snapshot| ()).map_err(ImportError::Rejected)
