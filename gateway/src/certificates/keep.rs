@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 
 use super::Shared;
 use super::issued::{Issued, Usable};
-use crate::acme::{self, OrderError, RetryAfter};
+use crate::acme::{self, FailedOrder, OrderError};
 use crate::core::ca_budget::{CaBudget, Exhausted};
 use crate::core::renewal::{Action, Schedule, retry_after};
 use crate::private_ca::PrivateCaError;
@@ -40,8 +40,6 @@ pub(super) struct Keeper {
     pub(super) generation: Arc<AtomicU64>,
     renew: Arc<Notify>,
     pub(super) steps: Vec<String>,
-    /// What the CA of the order under way asked to wait.
-    told: Arc<RetryAfter>,
 }
 
 /// A certificate as the store keeps it.
@@ -64,8 +62,8 @@ struct Held {
 /// Why an issuer delivered nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("ACME order")]
-    Order(#[from] OrderError),
+    #[error(transparent)]
+    Order(#[from] FailedOrder),
     #[error("private CA")]
     PrivateCa(#[from] PrivateCaError),
     #[error("what was issued cannot be served")]
@@ -79,11 +77,19 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// What the CA that failed asked to wait.
+    fn told(&self) -> Option<Duration> {
+        match self {
+            Self::Order(failed) => failed.wait,
+            _ => None,
+        }
+    }
+
     /// Whether it is put off rather than failed.
     pub(super) fn is_deferred(&self) -> bool {
         match self {
             Self::Exhausted(_) | Self::Leased(_) => true,
-            Self::Order(error) => error.is_rate_limited(),
+            Self::Order(failed) => failed.error.is_rate_limited(),
             Self::PrivateCa(_) | Self::Unusable(_) | Self::Store(_) => false,
         }
     }
@@ -97,7 +103,7 @@ impl Keeper {
         generation: Arc<AtomicU64>,
         renew: Arc<Notify>,
     ) -> Self {
-        Self { shared, name, wanted, generation, renew, steps: Vec::new(), told: Arc::default() }
+        Self { shared, name, wanted, generation, renew, steps: Vec::new() }
     }
 
     pub(super) async fn run(mut self) {
@@ -134,14 +140,13 @@ impl Keeper {
                 }
                 Err(failure) => {
                     let now = self.shared.clock.now();
-                    let told = self.told.take();
                     let wait = match &failure {
                         Failure::Exhausted(exhausted) => {
                             exhausted.until().duration_since(now).unwrap_or_default().max(PAUSE_MIN)
                         }
                         _ => {
                             failures += 1;
-                            retry_after(failures, told, self.seed())
+                            retry_after(failures, failure.told(), self.seed())
                         }
                     };
                     self.shared.metrics.ordered(if failure.is_deferred() { "deferred" } else { "failed" });
@@ -263,13 +268,14 @@ impl Keeper {
     /// Asks each issuer in turn.
     async fn obtain(&mut self, plans: &[IssuerPlan], held: Option<&Held>) -> Result<Held, Failure> {
         let lease_name = self.store_key().to_string();
-        let now = self.shared.clock.now();
-        match self.shared.store.lease(&lease_name, &self.shared.holder, LEASE, now).await? {
-            Lease::Granted { .. } => {}
-            Lease::Held { by, .. } => return Err(Failure::Leased(by)),
-        }
         let mut last = Err(Failure::Leased("nobody".into()));
         for plan in plans {
+            let now = self.shared.clock.now();
+            // For each anew: an order takes no longer than a lease, but two may.
+            match self.shared.store.lease(&lease_name, &self.shared.holder, LEASE, now).await? {
+                Lease::Granted { .. } => {}
+                Lease::Held { by, .. } => return Err(Failure::Leased(by)),
+            }
             self.steps.clear();
             last = self.obtain_from(plan, held, now).await.map(|issued| (issued, plan.key.clone()));
             match &last {
@@ -331,7 +337,7 @@ impl Keeper {
         accounts.budget(acme, |budget| budget.check(&names, life, now))?;
         count(&|budget| budget.handle_order(now));
         let secret = self.external_key(&plan.key, acme);
-        let (steps, name, told) = (&mut self.steps, &self.name, Arc::clone(&self.told));
+        let (steps, name) = (&mut self.steps, &self.name);
         let step = |step: &str| {
             steps.push(step.to_owned());
             shared.status.note(&name.0, "certificateOrder", json!({"steps": steps}));
@@ -340,21 +346,20 @@ impl Keeper {
         let request = acme::Request {
             acme,
             external_key: secret.as_deref(),
-            told: &told,
             by: plan.challenge.unwrap_or(Challenge::Dns01),
             domains: &self.wanted.domains,
             replaces,
         };
         let ordered = acme::order(accounts, &shared.presenter, &request, step).await;
-        let wait = told.peek();
-        count(&|budget| {
-            match &ordered {
-                Ok(_) => budget.handle_issued(&names, now),
-                Err(OrderError::Validation { domain, .. }) => budget.handle_failed_validation(domain, now),
-                Err(_) => {}
-            }
-            if let Some(wait) = wait {
-                budget.handle_told(wait, now);
+        count(&|budget| match &ordered {
+            Ok(_) => budget.handle_issued(&names, now),
+            Err(FailedOrder { error, wait }) => {
+                if let OrderError::Validation { domain, .. } = error {
+                    budget.handle_failed_validation(domain, now);
+                }
+                if let Some(wait) = wait {
+                    budget.handle_told(*wait, now);
+                }
             }
         });
         Ok(ordered?)

@@ -43,7 +43,7 @@ impl Keeper {
 
     pub(super) fn report_failure(&self, failure: &Failure, wait: Duration, serving: bool) {
         let problem = match failure {
-            Failure::Order(error) => error.problem(),
+            Failure::Order(failed) => failed.error.problem(),
             Failure::PrivateCa(_)
             | Failure::Unusable(_)
             | Failure::Store(_)
