@@ -144,7 +144,6 @@ impl App {
         wait_for_kept_certificates(&certificates).await;
 
         let dns = dns::serve(&bootstrap.listen.dns, Arc::clone(&parts.zones)).await?;
-        crate::jwks::publish_inline(&parts.current, &parts.key_sets);
         parts.start_data_plane(&bootstrap, &clock)?;
         tokio::spawn(crate::jwks::run(
             Arc::clone(&parts.current),
@@ -259,6 +258,7 @@ impl Parts {
             resources: control.resources(),
             ready: certificates.ready(),
             current: Arc::clone(&self.current),
+            inline_keys: Arc::clone(&self.key_sets).into(),
             zones: Arc::clone(&self.zones),
             wanted: self.wanted.clone(),
             status: Arc::clone(&self.status),

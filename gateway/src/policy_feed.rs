@@ -20,6 +20,7 @@ use tracing::{debug, info, warn};
 use crate::certificates::Wanted;
 use crate::control_plane::ResourceSet;
 use crate::core::exposure::{Exposure, Outcome, Ready};
+use crate::jwks::InlineKeys;
 use crate::status::StatusBoard;
 
 /// What the feed reads and writes.
@@ -30,6 +31,8 @@ pub struct Wiring {
     pub ready: watch::Receiver<Ready>,
     /// What the data plane reads.
     pub current: Arc<Current>,
+    /// The keys of token issuers that the data plane needs with it.
+    pub inline_keys: InlineKeys,
     /// What DNS answers from.
     pub zones: Arc<dns::Zones>,
     /// What the certificate manager keeps.
@@ -188,8 +191,9 @@ impl Feed {
         };
         self.want_certificates(&snapshot);
         self.wiring.zones.publish(&snapshot.zones);
-        self.wiring.current.publish(snapshot);
-        self.snapshot = self.wiring.current.load();
+        self.snapshot = Arc::new(snapshot);
+        let Wiring { current, inline_keys, .. } = &mut self.wiring;
+        inline_keys.around(&self.snapshot, || current.publish(Arc::clone(&self.snapshot)));
         self.exposure.handle_published(generation);
         self.wiring.metrics.generation.set(i64::try_from(generation.0).unwrap_or(i64::MAX));
         self.pending = true;

@@ -19,6 +19,8 @@ pub struct Gateway {
     pub dns: u16,
     /// Its folder: bootstrap file, state, socket.
     pub folder: TempDir,
+    /// What it finds in its environment beside ours.
+    pub environment: Vec<(&'static str, &'static str)>,
     process: Option<Process>,
 }
 
@@ -43,7 +45,8 @@ impl Gateway {
     #[must_use]
     pub fn prepare() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { http: free_port(), https: free_port(), dns: free_port(), folder, process: None }
+        let environment = Vec::new();
+        Self { http: free_port(), https: free_port(), dns: free_port(), folder, environment, process: None }
     }
 
     /// Starts it, or starts it again on the same state.
@@ -61,7 +64,7 @@ impl Gateway {
         let file = self.folder.path().join("causeway.toml");
         std::fs::write(&file, config).expect("the folder can be written");
         let mut command = Command::new(binary());
-        command.arg("run").arg("--config").arg(&file);
+        command.arg("run").arg("--config").arg(&file).envs(self.environment.iter().copied());
         let log = self.folder.path().join("log");
         self.process = Some(Process::start(&mut command, &log));
         wait_until("the gateway answers", Duration::from_secs(15), || {

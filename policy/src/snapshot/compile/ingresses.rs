@@ -146,9 +146,8 @@ fn providers<'a>(
 ) -> BTreeMap<&'a crate::id::Name, Arc<JwtProvider>> {
     let owner = key.to_string();
     let compiled = spec.jwt.iter().map(|issuer| {
-        let content = (&issuer.issuer, &issuer.audiences, &issuer.jwks, &issuer.algorithms);
         let provider = JwtProvider {
-            id: Digest::of(&owner, &content),
+            key_set: Digest::of(&owner, &issuer.jwks),
             name: issuer.name.clone(),
             issuer: issuer.issuer.clone(),
             audiences: issuer.audiences.clone(),
