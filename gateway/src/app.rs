@@ -27,7 +27,7 @@ use crate::api::{self, ApiState};
 use crate::bootstrap::Bootstrap;
 use crate::certificates::{self, CertificateManager, CertificateMetrics};
 use crate::config_source::ConfigSource;
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, Departure};
 use crate::policy_feed::{self, FeedMetrics};
 use crate::private_ca::PrivateCas;
 use crate::status::StatusBoard;
@@ -140,7 +140,8 @@ impl App {
         }
         let parts = Parts::new(&clock);
         let certificates = parts.start_certificates(&bootstrap, &control, &clock, &stop)?;
-        parts.start_feed(&control, &certificates, &clock, &stop)?;
+        let departures = control.departures().await?;
+        parts.start_feed(&control, departures, &certificates, &clock, &stop)?;
         wait_for_kept_certificates(&certificates).await;
 
         let dns = dns::serve(&bootstrap.listen.dns, Arc::clone(&parts.zones)).await?;
@@ -245,6 +246,7 @@ impl Parts {
     fn start_feed(
         &self,
         control: &Arc<ControlPlane>,
+        departures: Vec<Departure>,
         certificates: &Arc<CertificateManager>,
         clock: &Arc<dyn Clock>,
         stop: &CancellationToken,
@@ -256,6 +258,7 @@ impl Parts {
         };
         let wiring = policy_feed::Wiring {
             resources: control.resources(),
+            departures,
             ready: certificates.ready(),
             current: Arc::clone(&self.current),
             inline_keys: Arc::clone(&self.key_sets).into(),

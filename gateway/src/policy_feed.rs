@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::certificates::Wanted;
-use crate::control_plane::ResourceSet;
+use crate::control_plane::{Departure, ResourceSet};
 use crate::core::exposure::{Exposure, Outcome, Ready};
 use crate::jwks::InlineKeys;
 use crate::status::StatusBoard;
@@ -27,6 +27,8 @@ use crate::status::StatusBoard;
 pub struct Wiring {
     /// The resources as stored.
     pub resources: watch::Receiver<Arc<ResourceSet>>,
+    /// Names that went before this start and that caches may still hold.
+    pub departures: Vec<Departure>,
     /// The certificates that can be served.
     pub ready: watch::Receiver<Ready>,
     /// What the data plane reads.
@@ -102,6 +104,9 @@ pub async fn run(wiring: Wiring, stop: CancellationToken) {
     };
     let first = feed.wiring.resources.borrow_and_update().clone();
     feed.accept(first);
+    for departure in std::mem::take(&mut feed.wiring.departures) {
+        feed.resume(&departure);
+    }
     loop {
         let wake = feed.wake_after();
         let outcome = tokio::select! {
@@ -164,6 +169,30 @@ impl Feed {
                     warn!(revision = set.revision, %reason, "configuration refused; the last good one stays");
                 }
             }
+        }
+    }
+
+    /// Serves what went before this start until caches have forgotten it.
+    fn resume(&mut self, departure: &Departure) {
+        let clock = &self.wiring.clock;
+        let left = departure.until.duration_since(clock.now()).unwrap_or_default();
+        let at = clock.monotonic() + left;
+        let mut changed = false;
+        for domain in &departure.domains {
+            let Some(host) = departure.snapshot.ingress.hosts.by_domain().get(domain) else { continue };
+            if self.exposure.handle_departed(host, at) == Outcome::Same {
+                continue;
+            }
+            changed = true;
+            if let Some(definition) = departure.snapshot.certificates.get(&host.certificate) {
+                let kept = || Wanted { generation: 0, definition: definition.clone() };
+                self.wiring.wanted.send_modify(|wanted| {
+                    wanted.entry(host.certificate.clone()).or_insert_with(kept);
+                });
+            }
+        }
+        if changed {
+            self.publish();
         }
     }
 

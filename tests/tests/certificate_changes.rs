@@ -162,3 +162,12 @@ fn a_domain_on_its_way_out_keeps_nobody_waiting() {
     assert!(bench.is_ready_within("10"), "{}", bench.condition("Ready"));
     assert_eq!((bench.address(B), bench.page(B)), (String::new(), "200".into()), "caches may hold it");
 }
+
+#[test]
+fn a_name_that_caches_may_hold_is_served_after_a_restart_too() {
+    let mut bench = bench();
+    bench.gateway.must(&["delete", "secureingress", "shop", "-n", "platform"]);
+    bench.gateway.kill();
+    bench.gateway.start();
+    assert_eq!((bench.address(A), bench.page(A)), (String::new(), "200".into()));
+}

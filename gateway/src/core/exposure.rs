@@ -47,6 +47,8 @@ struct Progress {
     certificate: CertificateName,
     /// The snapshot that first carried `stage`, once it is published.
     since: Option<Generation>,
+    /// How long caches hold what DNS said of it before its time to live was lowered, or its name was withdrawn.
+    cached_until: Option<Instant>,
     direction: Direction,
 }
 
@@ -68,6 +70,7 @@ impl Exposure {
                 Some(progress) => {
                     // A host that is wanted again climbs from where it stands.
                     progress.direction = Direction::Coming;
+                    progress.note_cached(now);
                     progress.host = Arc::clone(host);
                 }
                 None => {
@@ -76,6 +79,7 @@ impl Exposure {
                         stage: Stage::Routed,
                         certificate: host.certificate.clone(),
                         since: None,
+                        cached_until: None,
                         direction: Direction::Coming,
                     };
                     self.hosts.insert(domain.clone(), progress);
@@ -87,14 +91,35 @@ impl Exposure {
                 continue;
             }
             outcome = Outcome::Changed;
-            let cached = progress.host.dns.as_ref().map_or(Duration::ZERO, |dns| dns.ttl.duration());
-            let was_named = progress.stage == Stage::Named;
-            progress.direction = Direction::Leaving { at: if was_named { now + cached } else { now } };
-            if was_named {
+            progress.note_cached(now);
+            progress.direction = Direction::Leaving { at: progress.cached_until.unwrap_or(now) };
+            if progress.stage == Stage::Named {
                 progress.descend();
             }
         }
         if self.use_ready() == Outcome::Changed { Outcome::Changed } else { outcome }
+    }
+
+    /// Takes in a host that went before this start, and whose name caches hold until `at`.
+    pub fn handle_departed(&mut self, host: &Arc<Host>, at: Instant) -> Outcome {
+        match self.hosts.get_mut(&host.domain) {
+            Some(Progress { direction: Direction::Leaving { at: known }, .. }) => *known = at.max(*known),
+            // It is wanted again.
+            Some(_) => {}
+            None => {
+                let progress = Progress {
+                    host: Arc::clone(host),
+                    stage: Stage::Listening,
+                    certificate: host.certificate.clone(),
+                    cached_until: Some(at),
+                    since: None,
+                    direction: Direction::Leaving { at },
+                };
+                self.hosts.insert(host.domain.clone(), progress);
+                return Outcome::Changed;
+            }
+        }
+        Outcome::Same
     }
 
     /// Takes in which certificates can be served.
@@ -211,6 +236,14 @@ impl Exposure {
 }
 
 impl Progress {
+    /// What DNS says now may be held for a time to live from now on.
+    fn note_cached(&mut self, now: Instant) {
+        if self.stage == Stage::Named {
+            let ttl = self.host.dns.as_ref().map_or(Duration::ZERO, |dns| dns.ttl.duration());
+            self.cached_until = self.cached_until.max(Some(now + ttl));
+        }
+    }
+
     fn is_interim(&self) -> bool {
         self.certificate != self.host.certificate
     }

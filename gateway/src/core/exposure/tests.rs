@@ -216,3 +216,38 @@ fn a_host_that_leaves_before_its_new_certificate_came_is_served_with_the_old_one
     bench.want(&[], 0);
     assert_eq!(bench.exposure.departing()[0].certificate, certificate());
 }
+
+#[test]
+fn a_host_leaves_after_the_longest_time_to_live_that_caches_heard_of() {
+    let mut bench = Bench::exposed();
+    let mut hosts = wanted(&["shop.example.com"]);
+    let host = Arc::make_mut(hosts.values_mut().next().unwrap());
+    host.dns.as_mut().unwrap().ttl = Span::from_secs(1);
+    let _moved = bench.exposure.handle_wanted(&hosts, bench.start);
+    bench.publish();
+    bench.want(&[], 10);
+    assert_eq!(bench.enforce(u64::from(TTL) - 1), Outcome::Same);
+    assert_eq!(bench.enforce(u64::from(TTL)), Outcome::Changed);
+}
+
+#[test]
+fn a_host_that_went_before_the_start_is_served_until_caches_have_forgotten_it() {
+    let mut bench = Bench::new();
+    bench.want(&[], 0);
+    let hosts = wanted(&["shop.example.com"]);
+    let (host, at) = (hosts.values().next().unwrap(), bench.start + Duration::from_secs(5));
+    assert_eq!(bench.exposure.handle_departed(host, at), Outcome::Changed);
+    bench.publish();
+    assert_eq!(bench.exposure.departing()[0].stage, Stage::Listening);
+    assert_eq!(bench.enforce(4), Outcome::Same);
+    assert_eq!(bench.enforce(5), Outcome::Changed);
+}
+
+#[test]
+fn a_host_that_went_before_the_start_and_is_wanted_again_comes_as_any_other() {
+    let mut bench = Bench::new();
+    bench.want(&["shop.example.com"], 0);
+    let hosts = wanted(&["shop.example.com"]);
+    assert_eq!(bench.exposure.handle_departed(hosts.values().next().unwrap(), bench.start), Outcome::Same);
+    assert_eq!(bench.stage(), Some(Stage::Routed));
+}
