@@ -14,7 +14,7 @@ use tracing::warn;
 use super::state::State;
 use super::{ControlPlane, LoadError};
 use crate::store::embedded::SharedStore;
-use crate::store::{Change, Expect, Key, Secrecy, Value};
+use crate::store::{Change, DEPARTURES, Expect, Key, Secrecy, Value};
 
 /// Hosts that a change took away.
 #[derive(Debug)]
@@ -36,8 +36,6 @@ struct Record {
     resources: Vec<serde_json::Value>,
 }
 
-const PREFIX: &str = "departures/";
-
 impl Record {
     fn until(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.until_secs)
@@ -58,7 +56,7 @@ impl ControlPlane {
     /// # Errors
     /// When the store fails.
     pub async fn departures(&self) -> Result<Vec<Departure>, LoadError> {
-        let (entries, _) = self.store.list(PREFIX).await?;
+        let (entries, _) = self.store.list(DEPARTURES).await?;
         let now = self.clock.now();
         let mut departures = Vec::new();
         for (key, entry) in entries {
@@ -103,9 +101,9 @@ pub(super) async fn changes(
     let value = Some(Value { bytes, secrecy: Secrecy::Sealed });
     // No two changes follow the same one.
     let follows = state.head.unwrap_or_default().0;
-    let key = Key::new(format!("{PREFIX}{follows}")).expect("a number is a key");
+    let key = Key::new(format!("{DEPARTURES}{follows}")).expect("a number is a key");
     let mut changes = vec![Change { key, expect: Expect::Any, value }];
-    for (key, entry) in store.list(PREFIX).await?.0 {
+    for (key, entry) in store.list(DEPARTURES).await?.0 {
         let record = serde_json::from_slice::<Record>(&entry.value);
         if record.is_ok_and(|record| record.until() <= now) {
             changes.push(Change { key, expect: Expect::Any, value: None });

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use policy::snapshot::{Generation, Input, compile};
+use policy::snapshot::{Generation, Input, Snapshot, compile};
 
 use super::state::{self, State, Written};
-use super::{ControlPlane, ImportError, TRIES_MAX};
+use super::{ControlPlane, ImportError, TRIES_MAX, departures};
 use crate::store::archive;
 use crate::store::{Change, CommitError};
 
@@ -32,15 +32,16 @@ impl ControlPlane {
     }
 
     async fn try_import(&self, state: &State, changes: &[Change]) -> Result<(), ImportError> {
-        self.judge_import(state, changes)?;
+        let snapshot = self.judge_import(state, changes)?;
+        let gone = departures::changes(&self.store, &*self.clock, &self.site, state, &snapshot).await?;
         // With the head as it was read, so that what was judged is what is stored.
-        let changes = changes.iter().cloned().chain([state.head_change()]).collect();
+        let changes = changes.iter().cloned().chain([state.head_change()]).chain(gone).collect();
         self.store.commit(changes).await?;
         Ok(())
     }
 
-    /// Whether the resources can be read, and go together.
-    fn judge_import(&self, state: &State, changes: &[Change]) -> Result<(), ImportError> {
+    /// What comes of it, if the resources can be read and go together.
+    fn judge_import(&self, state: &State, changes: &[Change]) -> Result<Snapshot, ImportError> {
         let mut next = state.set.resources.clone();
         for change in changes.iter().filter(|change| change.key.as_str().starts_with(state::PREFIX)) {
             let Some(value) = &change.value else { continue };
@@ -62,7 +63,7 @@ impl ControlPlane {
             interim: &BTreeMap::new(),
             departing: &[],
         };
-        compile(&input).map(|_snapshot| ()).map_err(ImportError::Rejected)
+        compile(&input).map_err(ImportError::Rejected)
     }
 }
 

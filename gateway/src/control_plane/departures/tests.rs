@@ -4,6 +4,7 @@ use policy::clock::ManualClock;
 
 use super::super::ApplyOptions;
 use super::*;
+use crate::store::archive;
 use crate::store::embedded::Embedded;
 use crate::store::seal::SealKey;
 
@@ -99,6 +100,24 @@ async fn what_caches_have_forgotten_is_forgotten_here() {
     bench.apply(REST).await;
     bench.apply(INGRESS).await;
     bench.delete_all().await;
-    let (kept, _) = bench.control.store().list(PREFIX).await.unwrap();
+    let (kept, _) = bench.control.store().list(DEPARTURES).await.unwrap();
     assert_eq!(kept.len(), 1, "the older one is gone from the store");
+}
+
+#[tokio::test]
+async fn an_import_that_takes_a_name_away_notes_it_too_and_no_archive_holds_such_notes() {
+    let bench = Bench::new().await;
+    bench.apply(&INGRESS.replace(", b.example.com", "")).await;
+    bench.delete_all().await;
+    bench.apply(REST).await;
+    bench.apply(&INGRESS.replace("a.example.com, ", "")).await;
+    let text = archive::export(&**bench.control.store(), "correct horse", [3; 16]).await.unwrap();
+    bench.apply(INGRESS).await;
+    assert_eq!(bench.departed().await, ["a.example.com"]);
+    bench.clock.advance(2 * TTL);
+    bench.control.import("correct horse", &text).await.unwrap();
+    assert_eq!(bench.departed().await, ["a.example.com"]);
+    let other = Bench::new().await;
+    other.control.import("correct horse", &text).await.unwrap();
+    assert!(other.departed().await.is_empty());
 }
