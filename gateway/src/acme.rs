@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use account::Accounts;
-pub use http_client::RetryAfter;
+use http_client::RetryAfter;
 use instant_acme::{
     Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewOrder, OrderStatus,
     RetryPolicy,
@@ -52,6 +52,9 @@ pub enum OrderError {
         /// Which challenge.
         challenge: &'static str,
     },
+    /// The CA answers, but comes to no end.
+    #[error("the order was not done within {} s", .0.as_secs())]
+    Overdue(Duration),
     /// The order ended otherwise than in a certificate.
     #[error("the order ended as {0:?}")]
     Ended(OrderStatus),
@@ -123,8 +126,6 @@ pub struct Request<'r> {
     pub acme: &'r Acme,
     /// Its external account's key.
     pub external_key: Option<&'r str>,
-    /// Hears what the CA asks to wait.
-    pub told: &'r Arc<RetryAfter>,
     /// How control is proven.
     pub by: Challenge,
     /// What the certificate is for.
@@ -133,19 +134,44 @@ pub struct Request<'r> {
     pub replaces: Option<&'r CertificateDer<'static>>,
 }
 
+/// An order that brought no certificate.
+#[derive(Debug, thiserror::Error)]
+#[error("ACME order")]
+pub struct FailedOrder {
+    /// Why.
+    #[source]
+    pub error: OrderError,
+    /// What this CA asked to wait.
+    pub wait: Option<Duration>,
+}
+
 /// Orders one certificate. `step` hears how far it has come.
 ///
 /// # Errors
-/// When any step fails; answers to challenges are taken back either way.
+/// When any step fails, or all of them take too long; answers to challenges are taken back either way.
 pub async fn order(
     accounts: &Accounts,
     presenter: &Arc<Presenter>,
     request: &Request<'_>,
+    step: impl FnMut(&str) + Send,
+) -> Result<Issued, FailedOrder> {
+    let told = Arc::<RetryAfter>::default();
+    let limit = accounts.patience().order;
+    let ordered = tokio::time::timeout(limit, take_steps(accounts, presenter, request, &told, step)).await;
+    let ordered = ordered.unwrap_or(Err(OrderError::Overdue(limit)));
+    ordered.map_err(|error| FailedOrder { error, wait: told.take() })
+}
+
+async fn take_steps(
+    accounts: &Accounts,
+    presenter: &Arc<Presenter>,
+    request: &Request<'_>,
+    told: &Arc<RetryAfter>,
     mut step: impl FnMut(&str) + Send,
 ) -> Result<Issued, OrderError> {
     let Request { by, domains, .. } = *request;
     step("account");
-    let account = accounts.account(request.acme, request.external_key, request.told).await?;
+    let account = accounts.account(request.acme, request.external_key, told).await?;
     let mut order = place(&account, request, &mut step).await?;
     let mut presented = present::Presented::new(Arc::clone(presenter));
     let mut authorizations = order.authorizations();

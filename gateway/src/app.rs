@@ -132,11 +132,11 @@ impl App {
         }
         let parts = Parts::new(&clock);
         let certificates = parts.start_certificates(&bootstrap, &control, &clock, &stop)?;
-        parts.start_feed(&control, &certificates, &clock, &stop)?;
+        let departures = control.departures().await?;
+        parts.start_feed(&control, departures, &certificates, &clock, &stop)?;
         wait_for_kept_certificates(&certificates).await;
 
         let dns = dns::serve(&bootstrap.listen.dns, Arc::clone(&parts.zones)).await?;
-        crate::jwks::publish_inline(&parts.current, &parts.key_sets);
         parts.start_data_plane(&bootstrap, &clock)?;
         tokio::spawn(crate::jwks::run(
             Arc::clone(&parts.current),

@@ -5,7 +5,7 @@ pub(crate) mod keep;
 mod metrics;
 mod report;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +19,7 @@ pub use metrics::CertificateMetrics;
 
 use crate::acme::{Accounts, Presenter};
 use crate::control_plane::ResourceSet;
+use crate::core::exposure::Ready;
 use crate::private_ca::PrivateCas;
 use crate::status::{StatusBoard, Subject};
 use crate::store::embedded::SharedStore;
@@ -66,7 +67,7 @@ struct Shared {
     seed: u64,
     accounts: Accounts,
     private_cas: PrivateCas,
-    ready: watch::Sender<BTreeSet<CertificateName>>,
+    ready: watch::Sender<Ready>,
     /// How many first looks at the store are still under way.
     loading: watch::Sender<usize>,
 }
@@ -92,7 +93,7 @@ impl CertificateManager {
             clock: wiring.clock,
             holder: wiring.holder,
             seed: wiring.seed,
-            ready: watch::channel(BTreeSet::new()).0,
+            ready: watch::channel(Ready::new()).0,
             loading: watch::channel(0).0,
         });
         let renew = Arc::new(Notify::new());
@@ -102,7 +103,7 @@ impl CertificateManager {
 
     /// The certificates that can be served.
     #[must_use]
-    pub fn ready(&self) -> watch::Receiver<BTreeSet<CertificateName>> {
+    pub fn ready(&self) -> watch::Receiver<Ready> {
         self.shared.ready.subscribe()
     }
 
@@ -192,6 +193,6 @@ impl Shared {
     fn forget(&self, name: &CertificateName) {
         self.presenter.certificates.remove(name);
         self.metrics.forget(name);
-        self.ready.send_if_modified(|ready| ready.remove(name));
+        self.ready.send_if_modified(|ready| ready.remove(name).is_some());
     }
 }

@@ -1,10 +1,12 @@
 //! Takes changes of resources: all of them or none, checked against everything else before they are stored.
 
+mod departures;
 mod error;
 mod import;
 mod merge;
 mod state;
 
+pub use departures::Departure;
 pub use error::{ApplyError, ImportError, LoadError, UnreadableEntry};
 pub(crate) use merge::PLACEHOLDER;
 
@@ -15,7 +17,7 @@ use std::time::Duration;
 use policy::clock::Clock;
 use policy::id::ResourceKey;
 use policy::resource::Resource;
-use policy::snapshot::{Generation, Input, Site, compile};
+use policy::snapshot::{Generation, Input, Site, Snapshot, compile};
 use policy::vet::Release;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
@@ -80,6 +82,7 @@ struct Edit {
 struct Judged {
     next: BTreeMap<ResourceKey, Resource>,
     objects: Vec<(ResourceKey, Outcome)>,
+    snapshot: Snapshot,
 }
 
 enum Deletes {
@@ -236,13 +239,18 @@ impl ControlPlane {
         edit: &Edit,
         options: &ApplyOptions,
     ) -> Result<Applied, ApplyError> {
-        let Judged { mut next, objects } = self.judge(state, edit, options)?;
+        let Judged { mut next, objects, snapshot } = self.judge(state, edit, options)?;
         let changed: Vec<_> = objects.iter().filter(|(_, outcome)| *outcome != Outcome::Unchanged).collect();
         if options.dry_run || changed.is_empty() {
             return Ok(Applied { revision: state.set.revision, objects });
         }
         let changes = changed.iter().map(|(key, _)| state.store_change(key, next.get(key), options));
-        let changes = changes.chain([state.head_change()]).collect();
+        let mut changes: Vec<_> = changes.chain([state.head_change()]).collect();
+        // What is only created takes no name away.
+        if changed.iter().any(|(_, outcome)| *outcome != Outcome::Created) {
+            let clock = &*self.clock;
+            changes.extend(departures::changes(&self.store, clock, &self.site, state, &snapshot).await?);
+        }
         let revision = self.store.commit(changes).await?;
         let mut events = Vec::new();
         for (key, outcome) in changed {
@@ -312,10 +320,11 @@ impl ControlPlane {
             resources: &next,
             site: &self.site,
             stages: &BTreeMap::new(),
+            interim: &BTreeMap::new(),
             departing: &[],
         };
-        compile(&input).map_err(ApplyError::Rejected)?;
-        Ok(Judged { next, objects })
+        let snapshot = compile(&input).map_err(ApplyError::Rejected)?;
+        Ok(Judged { next, objects, snapshot })
     }
 }
 

@@ -2,56 +2,74 @@
 
 mod fetch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use policy::clock::Clock;
 use policy::resource::secure_ingress::Jwks;
-use policy::snapshot::{Current, Digest, JwtProvider};
+use policy::snapshot::{Current, Digest, JwtProvider, Snapshot};
 use proxy::jwt::{KeySet, KeySets};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use self::fetch::Fetcher;
 use crate::core::key_refresh::{Belief, KeyRefresh};
 
 /// Between two looks for issuers that came or went, and for tokens with keys that are not known.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Uses the keys that resources hold themselves: before the listeners open, so that no first request is refused for
-/// want of them.
-pub fn publish_inline(current: &Current, key_sets: &KeySets) {
-    for provider in providers(current).values() {
-        if let Jwks::Inline(text) = &provider.jwks {
-            publish_text(provider, text, key_sets);
+/// The keys that resources hold themselves.
+#[derive(Debug, Default)]
+pub struct InlineKeys {
+    key_sets: Arc<KeySets>,
+    published: BTreeSet<Digest>,
+}
+
+impl InlineKeys {
+    /// Uses those of `next` around `publish`, which puts it in force: so that no request is refused for want of them.
+    pub fn around(&mut self, next: &Snapshot, publish: impl FnOnce()) {
+        let mut wanted = BTreeSet::new();
+        for (key_set, provider) in providers(next) {
+            let Jwks::Inline(text) = &provider.jwks else { continue };
+            if wanted.insert(key_set) && !self.published.contains(&key_set) {
+                match KeySet::parse(text.as_bytes()) {
+                    Ok(keys) => self.key_sets.publish(key_set, keys),
+                    Err(error) => {
+                        warn!(issuer = %provider.name, error = crate::chain(&error), "keys cannot be used");
+                    }
+                }
+            }
         }
+        publish();
+        for gone in self.published.difference(&wanted) {
+            self.key_sets.remove(*gone);
+        }
+        self.published = wanted;
     }
 }
 
-fn publish_text(provider: &JwtProvider, text: &str, key_sets: &KeySets) {
-    match KeySet::parse(text.as_bytes()) {
-        Ok(keys) => key_sets.publish(provider.id, keys),
-        Err(error) => warn!(issuer = %provider.name, error = crate::chain(&error), "keys cannot be used"),
+impl From<Arc<KeySets>> for InlineKeys {
+    fn from(key_sets: Arc<KeySets>) -> Self {
+        Self { key_sets, published: BTreeSet::new() }
     }
 }
 
-/// Runs until `stop`.
+/// Keeps the keys that are fetched, until `stop`.
 pub async fn run(
     current: Arc<Current>,
     key_sets: Arc<KeySets>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) {
-    let fetcher = match fetch::Fetcher::new() {
-        Ok(fetcher) => Arc::new(fetcher),
-        Err(error) => {
-            warn!(error = crate::chain(&error), "keys of token issuers cannot be fetched");
-            return;
-        }
-    };
+    // Made when it is first needed: whoever fetches nothing needs no roots of the system.
+    let fetcher = Arc::<OnceCell<Fetcher>>::default();
     let mut running: BTreeMap<Digest, CancellationToken> = BTreeMap::new();
     loop {
-        let providers = providers(&current);
+        let fetched = |provider: &JwtProvider| matches!(provider.jwks, Jwks::Uri(_));
+        let mut providers = providers(&current.load());
+        providers.retain(|_, provider| fetched(provider));
         running.retain(|id, cancel| {
             let keep = providers.contains_key(id);
             if !keep {
@@ -81,46 +99,44 @@ pub async fn run(
     }
 }
 
-fn providers(current: &Current) -> BTreeMap<Digest, Arc<JwtProvider>> {
-    let snapshot = current.load();
+/// By key set. Two issuers that share one are the same here.
+fn providers(snapshot: &Snapshot) -> BTreeMap<Digest, Arc<JwtProvider>> {
     let hosts = snapshot.ingress.hosts.by_domain().values();
     let mut tables: Vec<_> = hosts.map(|host| &host.routes).collect();
     // Thousands of domains share one table.
     tables.dedup_by(|one, other| Arc::ptr_eq(one, other));
     let rules =
         tables.iter().flat_map(|table| &table.routes).filter_map(|route| route.authentication.as_ref());
-    rules.map(|rule| (rule.provider.id, Arc::clone(&rule.provider))).collect()
+    rules.map(|rule| (rule.provider.key_set, Arc::clone(&rule.provider))).collect()
 }
 
 async fn keep(
     provider: Arc<JwtProvider>,
-    fetcher: Arc<fetch::Fetcher>,
+    fetcher: Arc<OnceCell<Fetcher>>,
     key_sets: Arc<KeySets>,
     clock: Arc<dyn Clock>,
 ) {
-    let uri = match &provider.jwks {
-        Jwks::Inline(text) => return publish_text(&provider, text, &key_sets),
-        Jwks::Uri(uri) => uri,
-    };
+    let Jwks::Uri(uri) = &provider.jwks else { return };
     let mut refresh = KeyRefresh::new(clock.monotonic());
     loop {
         let now = clock.monotonic();
-        if key_sets.take_missed(provider.id) {
+        if key_sets.take_missed(provider.key_set) {
             refresh.handle_unknown_key(now);
         }
         if now < refresh.poll_timeout() {
             tokio::time::sleep(FOLLOW_INTERVAL).await;
             continue;
         }
-        match fetcher.fetch(uri).await {
+        let fetched = async { fetcher.get_or_try_init(async || Fetcher::new()).await?.fetch(uri).await };
+        match fetched.await {
             Ok(keys) => {
-                key_sets.publish(provider.id, keys);
+                key_sets.publish(provider.key_set, keys);
                 refresh.handle_fetched(now);
             }
             Err(error) => {
                 warn!(issuer = %provider.name, error = crate::chain(&error), "keys cannot be fetched");
                 if refresh.handle_failed(now) == Belief::Drop {
-                    key_sets.remove(provider.id);
+                    key_sets.remove(provider.key_set);
                 }
             }
         }

@@ -6,7 +6,7 @@
 
 mod report;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,18 +18,23 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::certificates::Wanted;
-use crate::control_plane::ResourceSet;
-use crate::core::exposure::{Exposure, Outcome};
+use crate::control_plane::{Departure, ResourceSet};
+use crate::core::exposure::{Exposure, Outcome, Ready};
+use crate::jwks::InlineKeys;
 use crate::status::StatusBoard;
 
 /// What the feed reads and writes.
 pub struct Wiring {
     /// The resources as stored.
     pub resources: watch::Receiver<Arc<ResourceSet>>,
+    /// Names that went before this start and that caches may still hold.
+    pub departures: Vec<Departure>,
     /// The certificates that can be served.
-    pub ready: watch::Receiver<BTreeSet<CertificateName>>,
+    pub ready: watch::Receiver<Ready>,
     /// What the data plane reads.
     pub current: Arc<Current>,
+    /// The keys of token issuers that the data plane needs with it.
+    pub inline_keys: InlineKeys,
     /// What DNS answers from.
     pub zones: Arc<dns::Zones>,
     /// What the certificate manager keeps.
@@ -99,6 +104,9 @@ pub async fn run(wiring: Wiring, stop: CancellationToken) {
     };
     let first = feed.wiring.resources.borrow_and_update().clone();
     feed.accept(first);
+    for departure in std::mem::take(&mut feed.wiring.departures) {
+        feed.resume(&departure);
+    }
     loop {
         let wake = feed.wake_after();
         let outcome = tokio::select! {
@@ -145,6 +153,7 @@ impl Feed {
             resources: &set.resources,
             site: &self.wiring.site,
             stages: &BTreeMap::new(),
+            interim: &BTreeMap::new(),
             departing: &[],
         };
         match compile(&input) {
@@ -163,15 +172,41 @@ impl Feed {
         }
     }
 
+    /// Serves what went before this start until caches have forgotten it.
+    fn resume(&mut self, departure: &Departure) {
+        let clock = &self.wiring.clock;
+        let left = departure.until.duration_since(clock.now()).unwrap_or_default();
+        let at = clock.monotonic() + left;
+        let mut changed = false;
+        for domain in &departure.domains {
+            let Some(host) = departure.snapshot.ingress.hosts.by_domain().get(domain) else { continue };
+            if self.exposure.handle_departed(host, at) == Outcome::Same {
+                continue;
+            }
+            changed = true;
+            if let Some(definition) = departure.snapshot.certificates.get(&host.certificate) {
+                let kept = || Wanted { generation: 0, definition: definition.clone() };
+                self.wiring.wanted.send_modify(|wanted| {
+                    wanted.entry(host.certificate.clone()).or_insert_with(kept);
+                });
+            }
+        }
+        if changed {
+            self.publish();
+        }
+    }
+
     fn publish(&mut self) {
         let generation = Generation(self.snapshot.generation.0 + 1);
         let stages = self.exposure.stages();
+        let interim = self.exposure.interim();
         let departing = self.exposure.departing();
         let input = Input {
             generation,
             resources: &self.accepted.resources,
             site: &self.wiring.site,
             stages: &stages,
+            interim: &interim,
             departing: &departing,
         };
         let snapshot = match compile(&input) {
@@ -185,16 +220,17 @@ impl Feed {
         };
         self.want_certificates(&snapshot);
         self.wiring.zones.publish(&snapshot.zones);
-        self.wiring.current.publish(snapshot);
-        self.snapshot = self.wiring.current.load();
+        self.snapshot = Arc::new(snapshot);
+        let Wiring { current, inline_keys, .. } = &mut self.wiring;
+        inline_keys.around(&self.snapshot, || current.publish(Arc::clone(&self.snapshot)));
         self.exposure.handle_published(generation);
         self.wiring.metrics.generation.set(i64::try_from(generation.0).unwrap_or(i64::MAX));
         self.pending = true;
         info!(generation = generation.0, revision = self.accepted.revision, "snapshot published");
-        report::conditions(&self.wiring.status, &self.accepted, &self.snapshot);
+        report::conditions(&self.wiring.status, &self.accepted, &self.snapshot, &self.exposure);
     }
 
-    /// Hosts on their way out keep their certificate until they are gone.
+    /// Hosts on their way out keep their certificate until they are gone; others, until its successor is there.
     fn want_certificates(&self, snapshot: &Snapshot) {
         let wanted = snapshot.certificates.iter().map(|(name, definition)| {
             let resource = self.accepted.resources.get(&name.0);
@@ -203,7 +239,7 @@ impl Feed {
         });
         let mut wanted: BTreeMap<_, _> = wanted.collect();
         self.wiring.wanted.send_if_modified(|before| {
-            for name in self.exposure.departing_certificates() {
+            for name in self.exposure.outlived_certificates() {
                 if let Some(kept) = before.get(name) {
                     wanted.entry(name.clone()).or_insert_with(|| kept.clone());
                 }

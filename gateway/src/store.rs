@@ -99,6 +99,9 @@ pub struct Change {
 /// who follows them sees at one look whether there is something new.
 pub const RESOURCES_HEAD: &str = "resources-head";
 
+/// Below which is kept what changes took away while caches may still hold its names.
+pub const DEPARTURES: &str = "departures/";
+
 impl Change {
     /// Marks that resources change.
     #[must_use]

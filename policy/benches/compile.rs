@@ -38,6 +38,7 @@ fn measure(what: &str, text: &str) {
             resources: &resources,
             site: &site,
             stages: &stages,
+            interim: &BTreeMap::new(),
             departing: &[],
         };
         let (start, core_start) = (Instant::now(), time_on_core());

@@ -141,8 +141,8 @@ pub struct JwtRule {
 /// Whose tokens are believed, and where the keys are.
 #[derive(Clone, Debug, Serialize)]
 pub struct JwtProvider {
-    /// Of `issuer`, `jwks` and the rest: key sets are kept by it.
-    pub id: Digest,
+    /// Of `jwks` alone: key sets are kept by it, and so live through a reload that changes anything else.
+    pub key_set: Digest,
     /// For messages: the name in the ingress.
     pub name: Name,
     /// The `iss` claim.

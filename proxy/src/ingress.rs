@@ -101,7 +101,7 @@ pub(crate) fn decide<F: FieldSource>(
         // A token does not travel in plain text.
         Some(_) if plain => return Ok(Decision::Redirect(https_address(request, shared))),
         Some(rule) => {
-            let keys = shared.key_sets.of(rule.provider.id).ok_or(Refusal::Token(JwtRefusal::NoKeys));
+            let keys = shared.key_sets.of(rule.provider.key_set).ok_or(Refusal::Token(JwtRefusal::NoKeys));
             let token = jwt::bearer(request.fields.values("authorization"))?;
             let keys = keys?;
             let verified = jwt::verify(token, &rule.provider, keys.keys(), &rule.claims, shared.clock.now());

@@ -9,7 +9,7 @@ use policy::snapshot::Digest;
 
 pub use crate::core::jwt::{InvalidKeySet, KeySet};
 
-/// Key sets by the digest of their issuer's definition.
+/// Key sets by the digest of where they are from.
 #[derive(Debug, Default)]
 pub struct KeySets(ArcSwap<BTreeMap<Digest, Arc<IssuerKeys>>>);
 
@@ -36,20 +36,20 @@ impl IssuerKeys {
 
 impl KeySets {
     /// Uses `keys` for that issuer from now on.
-    pub fn publish(&self, provider: Digest, keys: KeySet) {
+    pub fn publish(&self, key_set: Digest, keys: KeySet) {
         let keys = Arc::new(IssuerKeys { keys, missed: AtomicBool::new(false) });
         self.0.rcu(|sets| {
             let mut sets = BTreeMap::clone(sets);
-            sets.insert(provider, Arc::clone(&keys));
+            sets.insert(key_set, Arc::clone(&keys));
             sets
         });
     }
 
     /// Refuses every token of that issuer from now on.
-    pub fn remove(&self, provider: Digest) {
+    pub fn remove(&self, key_set: Digest) {
         self.0.rcu(|sets| {
             let mut sets = BTreeMap::clone(sets);
-            sets.remove(&provider);
+            sets.remove(&key_set);
             sets
         });
     }
@@ -57,11 +57,11 @@ impl KeySets {
     /// Whether a token named a key of that issuer that was not there, since its keys were published or this was
     /// last asked.
     #[must_use]
-    pub fn take_missed(&self, provider: Digest) -> bool {
-        self.0.load().get(&provider).is_some_and(|keys| keys.missed.swap(false, Ordering::Relaxed))
+    pub fn take_missed(&self, key_set: Digest) -> bool {
+        self.0.load().get(&key_set).is_some_and(|keys| keys.missed.swap(false, Ordering::Relaxed))
     }
 
-    pub(crate) fn of(&self, provider: Digest) -> Option<Arc<IssuerKeys>> {
-        self.0.load().get(&provider).cloned()
+    pub(crate) fn of(&self, key_set: Digest) -> Option<Arc<IssuerKeys>> {
+        self.0.load().get(&key_set).cloned()
     }
 }

@@ -19,6 +19,8 @@ pub struct Gateway {
     pub dns: u16,
     /// Its folder: bootstrap file, state, socket.
     pub folder: TempDir,
+    /// What it finds in its environment beside ours.
+    pub environment: Vec<(&'static str, &'static str)>,
     process: Option<Process>,
     files_max: Option<u32>,
 }
@@ -49,6 +51,7 @@ impl Gateway {
             https: free_port(),
             dns: free_port(),
             folder,
+            environment: Vec::new(),
             process: None,
             files_max: None,
         }
@@ -81,7 +84,7 @@ impl Gateway {
                 limited
             }
         };
-        command.arg("run").arg("--config").arg(&file);
+        command.arg("run").arg("--config").arg(&file).envs(self.environment.iter().copied());
         let log = self.folder.path().join("log");
         self.process = Some(Process::start(&mut command, &log));
         wait_until("the gateway answers", Duration::from_secs(15), || {

@@ -6,4 +6,5 @@ pub mod key_server;
 pub mod nginx;
 pub mod pebble;
 pub mod process;
+pub mod silent_server;
 pub mod token;

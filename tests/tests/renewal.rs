@@ -21,12 +21,12 @@ fn start() -> (Gateway, Pebble) {
     (gateway, pebble)
 }
 
-fn order(gateway: &Gateway, directory: &str, root: &str) {
+fn issuer(name: &str, directory: &str, root: &str) -> String {
     let root = root.trim().replace('\n', "\n      ");
-    let text = format!(
+    format!(
         "apiVersion: causeway.dev/v1
 kind: Issuer
-metadata: {{name: ca, namespace: platform}}
+metadata: {{name: {name}, namespace: platform}}
 spec:
   acme:
     email: ops@example.com
@@ -34,7 +34,14 @@ spec:
     trust: |
       {root}
 ---
-apiVersion: causeway.dev/v1
+"
+    )
+}
+
+fn order(gateway: &Gateway, directory: &str, root: &str) {
+    let issuer = issuer("ca", directory, root);
+    let text = format!(
+        "{issuer}apiVersion: causeway.dev/v1
 kind: Zone
 metadata: {{name: example.com, namespace: platform}}
 spec:
@@ -131,4 +138,22 @@ fn a_ca_whose_limits_are_used_up_is_left_alone_for_as_long_as_it_says() {
     assert_eq!(front.orders(), 1);
     let budget = gateway.resource("issuer", "platform", "ca")["status"]["budget"].clone();
     assert!(budget["pausedUntil"].is_string(), "{budget}");
+}
+
+#[test]
+fn what_one_ca_asks_to_wait_is_not_asked_of_the_next() {
+    let (gateway, pebble) = start();
+    let front = AcmeFront::start(&pebble, FUTURE);
+    front.limit_orders(7200);
+    gateway.apply("next.yaml", &issuer("next", &pebble.directory, &pebble.api_root));
+    order(&gateway, &front.directory, &front.api_root);
+    let both = "apiVersion: causeway.dev/v1\nkind: Certificate\nmetadata: {name: own, namespace: platform}\nspec: {domains: [own.example.com], issuers: [ca, next]}\n";
+    gateway.apply("own.yaml", both);
+    wait_for_certificate(&gateway);
+    let paused = |name: &str| {
+        let issuer = gateway.resource("issuer", "platform", name);
+        issuer["status"]["budget"]["pausedUntil"].clone()
+    };
+    assert!(paused("ca").is_string());
+    assert_eq!(paused("next"), Value::Null);
 }

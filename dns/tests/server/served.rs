@@ -108,6 +108,7 @@ fn publish(zones: &Zones) {
         resources: &resources,
         site: &Site { addresses: vec!["192.0.2.80".parse().unwrap(), "2001:db8::80".parse().unwrap()] },
         stages: &BTreeMap::from([("shop.example.com".parse().unwrap(), Stage::Named)]),
+        interim: &BTreeMap::new(),
         departing: &[],
     });
     zones.publish(&snapshot.unwrap().zones);

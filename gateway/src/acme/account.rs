@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,11 +24,28 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
     serde_json::from_slice::<AccountCredentials>(bytes).map(|_read| ())
 }
 
+/// How long a CA is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For one answer.
+    pub(super) answer: Duration,
+    /// For one order, from the account to the certificate.
+    pub(super) order: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        // Two polls of two minutes each, and what comes before and after. Below the lease under which it is ordered.
+        Self { answer: Duration::from_secs(30), order: Duration::from_secs(270) }
+    }
+}
+
 /// The accounts of this gateway.
 pub struct Accounts {
     store: SharedStore,
-    /// One account is made at a time, or two orders would make two.
-    making: Mutex<()>,
+    patience: Patience,
+    /// Each account is made once at a time, or two orders would make two. No account waits for another's CA.
+    making: StdMutex<BTreeMap<Key, Arc<Mutex<()>>>>,
     budgets: StdMutex<BTreeMap<Key, CaBudget>>,
 }
 
@@ -35,7 +53,15 @@ impl Accounts {
     /// Accounts that are kept in `store`.
     #[must_use]
     pub fn new(store: SharedStore) -> Self {
-        Self { store, making: Mutex::new(()), budgets: StdMutex::default() }
+        Self::with_patience(store, Patience::default())
+    }
+
+    pub(super) fn with_patience(store: SharedStore, patience: Patience) -> Self {
+        Self { store, patience, making: StdMutex::default(), budgets: StdMutex::default() }
+    }
+
+    pub(super) const fn patience(&self) -> Patience {
+        self.patience
     }
 
     /// Looks at the budget of an issuer's account, or counts in it.
@@ -51,9 +77,10 @@ impl Accounts {
         external_key: Option<&str>,
         told: &Arc<RetryAfter>,
     ) -> Result<Account, OrderError> {
-        let _making = self.making.lock().await;
         let key = account_key(acme);
-        let client = || Client::new(acme.trust.as_deref(), Arc::clone(told));
+        let making = self.making(&key);
+        let _making = making.lock().await;
+        let client = || Client::new(acme.trust.as_deref(), self.patience.answer, Arc::clone(told));
         let stored = self.store.entry(&key).await.map_err(CommitError::Write)?;
         if let Some(credentials) = stored.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
             let builder = Account::builder_with_http(Box::new(client()?));
@@ -79,6 +106,11 @@ impl Accounts {
         self.store.commit(vec![Change { key, expect: Expect::Any, value }]).await?;
         Ok(account)
     }
+
+    fn making(&self, key: &Key) -> Arc<Mutex<()>> {
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(making.entry(key.clone()).or_default())
+    }
 }
 
 /// An account belongs to a server, an address and a binding.
@@ -88,3 +120,6 @@ fn account_key(acme: &Acme) -> Key {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
     Key::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(digest))).expect("base64url is a key")
 }
+
+#[cfg(test)]
+mod tests;

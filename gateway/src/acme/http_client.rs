@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Request;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -22,20 +23,15 @@ use super::OrderError;
 
 /// What a CA asked us to wait, until somebody takes note.
 #[derive(Debug, Default)]
-pub struct RetryAfter(Mutex<Option<Duration>>);
+pub(super) struct RetryAfter(Mutex<Option<Duration>>);
 
 /// A CA that asks for more than this is taken to mean this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 impl RetryAfter {
     /// That wait, once.
-    pub fn take(&self) -> Option<Duration> {
+    pub(super) fn take(&self) -> Option<Duration> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// That wait, and leaves it there.
-    pub fn peek(&self) -> Option<Duration> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, wait: Duration) {
@@ -43,16 +39,30 @@ impl RetryAfter {
     }
 }
 
+/// Directories, orders and chains are a few kilobytes.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// The CA does not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the CA did not answer within {} s", .0.as_secs())]
+struct Silent(Duration);
+
 type Connection = HyperClient<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>;
 
 /// The client that `instant-acme` uses.
 pub(super) struct Client {
     inner: Connection,
+    /// How long the CA may take over one answer, body and all.
+    answer_timeout: Duration,
     retry_after: Arc<RetryAfter>,
 }
 
 impl Client {
-    pub(super) fn new(trust: Option<&str>, retry_after: Arc<RetryAfter>) -> Result<Self, OrderError> {
+    pub(super) fn new(
+        trust: Option<&str>,
+        answer_timeout: Duration,
+        retry_after: Arc<RetryAfter>,
+    ) -> Result<Self, OrderError> {
         let roots = match trust {
             Some(pem) => roots_from_pem(pem)?,
             None => system_roots()?,
@@ -64,7 +74,8 @@ impl Client {
             .enable_http1()
             .enable_http2()
             .build();
-        Ok(Self { inner: HyperClient::builder(TokioExecutor::new()).build(connector), retry_after })
+        let inner = HyperClient::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { inner, answer_timeout, retry_after })
     }
 }
 
@@ -73,19 +84,24 @@ impl HttpClient for Client {
         &self,
         request: Request<BodyWrapper<Bytes>>,
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, instant_acme::Error>> + Send>> {
-        let response = self.inner.request(request);
+        let (response, timeout) = (self.inner.request(request), self.answer_timeout);
         let retry_after = Arc::clone(&self.retry_after);
-        Box::pin(async move {
-            let response = response.await;
-            if let Ok(response) = &response
-                && !response.status().is_success()
+        let other = instant_acme::Error::Other;
+        let whole = async move {
+            let response = response.await.map_err(|error| other(error.into()))?;
+            if !response.status().is_success()
                 && let Some(wait) = response.headers().get(http::header::RETRY_AFTER)
                 && let Some(wait) = wait.to_str().ok().and_then(|text| parse(text, SystemClock.now()))
             {
                 retry_after.note(wait);
             }
-            let response = response.map_err(|error| instant_acme::Error::Other(error.into()))?;
-            Ok(BytesResponse::from(response))
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(other)?;
+            Ok(BytesResponse::from(http::Response::from_parts(head, Full::new(body.to_bytes()))))
+        };
+        Box::pin(async move {
+            let answer = tokio::time::timeout(timeout, whole).await;
+            answer.unwrap_or_else(|_elapsed| Err(other(Box::new(Silent(timeout)))))
         })
     }
 }

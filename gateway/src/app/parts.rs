@@ -21,7 +21,7 @@ use crate::acme::Presenter;
 use crate::api::{self, ApiState};
 use crate::bootstrap::Bootstrap;
 use crate::certificates::{self, CertificateManager, CertificateMetrics};
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, Departure};
 use crate::policy_feed::{self, FeedMetrics};
 use crate::private_ca::PrivateCas;
 use crate::status::StatusBoard;
@@ -85,6 +85,7 @@ impl Parts {
     pub(super) fn start_feed(
         &self,
         control: &Arc<ControlPlane>,
+        departures: Vec<Departure>,
         certificates: &Arc<CertificateManager>,
         clock: &Arc<dyn Clock>,
         stop: &CancellationToken,
@@ -96,8 +97,10 @@ impl Parts {
         };
         let wiring = policy_feed::Wiring {
             resources: control.resources(),
+            departures,
             ready: certificates.ready(),
             current: Arc::clone(&self.current),
+            inline_keys: Arc::clone(&self.key_sets).into(),
             zones: Arc::clone(&self.zones),
             wanted: self.wanted.clone(),
             status: Arc::clone(&self.status),

@@ -38,6 +38,8 @@ pub struct Usable {
     pub lifetime: Lifetime,
     /// The leaf.
     pub leaf: CertificateDer<'static>,
+    /// The names that it is for.
+    pub names: Vec<Domain>,
 }
 
 /// Why a certificate is not served.
@@ -66,6 +68,18 @@ impl Issued {
     /// # Errors
     /// The first thing that does not fit.
     pub fn check(&self, domains: &[Domain]) -> Result<Usable, Unusable> {
+        let usable = self.open()?;
+        match domains.iter().find(|domain| !usable.covers(domain)) {
+            Some(missing) => Err(Unusable::Uncovered(missing.clone())),
+            None => Ok(usable),
+        }
+    }
+
+    /// Checks that the key fits, whatever the names.
+    ///
+    /// # Errors
+    /// The first thing that does not fit.
+    pub fn open(&self) -> Result<Usable, Unusable> {
         let chain = CertificateDer::pem_slice_iter(self.chain_pem.as_bytes()).collect::<Result<Vec<_>, _>>();
         let chain = chain.map_err(|_malformed| Unusable::NoCertificate)?;
         let leaf = chain.first().cloned().ok_or(Unusable::NoCertificate)?;
@@ -75,16 +89,20 @@ impl Issued {
         let key = CertifiedKey::from_der(chain, key, &provider).map_err(Unusable::Mismatch)?;
         let (_, parsed) = X509Certificate::from_der(&leaf).map_err(|_malformed| Unusable::Malformed)?;
         let names = names(&parsed).ok_or(Unusable::Malformed)?;
-        if let Some(missing) = domains.iter().find(|domain| !names.iter().any(|name| covers(name, domain))) {
-            return Err(Unusable::Uncovered(missing.clone()));
-        }
         let time = |seconds: i64| UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let validity = parsed.validity();
         let lifetime = Lifetime {
             not_before: time(validity.not_before.timestamp()),
             not_after: time(validity.not_after.timestamp()),
         };
-        Ok(Usable { key: Arc::new(key), lifetime, leaf })
+        Ok(Usable { key: Arc::new(key), lifetime, leaf, names })
+    }
+}
+
+impl Usable {
+    /// Whether it is for that name.
+    pub fn covers(&self, domain: &Domain) -> bool {
+        self.names.iter().any(|name| name.covers(domain))
     }
 }
 
@@ -95,17 +113,4 @@ fn names(certificate: &X509Certificate<'_>) -> Option<Vec<Domain>> {
         _ => None,
     });
     Some(names.collect())
-}
-
-/// A wildcard covers one label (RFC 6125 §6.4.3).
-fn covers(name: &Domain, wanted: &Domain) -> bool {
-    if name == wanted {
-        return true;
-    }
-    match (name, wanted) {
-        (Domain::Wildcard(base), Domain::Exact(host)) => {
-            host.as_str().split_once('.').is_some_and(|(_, below)| below == base.as_str())
-        }
-        (Domain::Exact(_) | Domain::Wildcard(_), _) => false,
-    }
 }

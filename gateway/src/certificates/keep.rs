@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 
 use super::Shared;
 use super::issued::{Issued, Usable};
-use crate::acme::{self, OrderError, RetryAfter};
+use crate::acme::{self, FailedOrder, OrderError};
 use crate::core::ca_budget::{CaBudget, Exhausted};
 use crate::core::renewal::{Action, Schedule, retry_after};
 use crate::private_ca::PrivateCaError;
@@ -40,8 +40,6 @@ pub(super) struct Keeper {
     pub(super) generation: Arc<AtomicU64>,
     renew: Arc<Notify>,
     pub(super) steps: Vec<String>,
-    /// What the CA of the order under way asked to wait.
-    told: Arc<RetryAfter>,
 }
 
 /// A certificate as the store keeps it.
@@ -83,8 +81,8 @@ struct Held {
 /// Why an issuer delivered nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("ACME order")]
-    Order(#[from] OrderError),
+    #[error(transparent)]
+    Order(#[from] FailedOrder),
     #[error("private CA")]
     PrivateCa(#[from] PrivateCaError),
     #[error("what was issued cannot be served")]
@@ -98,11 +96,19 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// What the CA that failed asked to wait.
+    fn told(&self) -> Option<Duration> {
+        match self {
+            Self::Order(failed) => failed.wait,
+            _ => None,
+        }
+    }
+
     /// Whether it is put off rather than failed.
     pub(super) fn is_deferred(&self) -> bool {
         match self {
             Self::Exhausted(_) | Self::Leased(_) => true,
-            Self::Order(error) => error.is_rate_limited(),
+            Self::Order(failed) => failed.error.is_rate_limited(),
             Self::PrivateCa(_) | Self::Unusable(_) | Self::Store(_) => false,
         }
     }
@@ -116,7 +122,7 @@ impl Keeper {
         generation: Arc<AtomicU64>,
         renew: Arc<Notify>,
     ) -> Self {
-        Self { shared, name, wanted, generation, renew, steps: Vec::new(), told: Arc::default() }
+        Self { shared, name, wanted, generation, renew, steps: Vec::new() }
     }
 
     pub(super) async fn run(mut self) {
@@ -124,7 +130,15 @@ impl Keeper {
             CertificateOrigin::Secret(key) => return self.follow_secret(&key).await,
             CertificateOrigin::Issuers(plans) => plans,
         };
-        let mut held = self.kept().await.map(|(usable, issuer)| self.hold(usable, issuer, &plans));
+        let mut held = match self.stored().await {
+            Some((usable, issuer)) if self.is_wanted(&usable) => Some(self.hold(usable, issuer, &plans)),
+            Some((usable, _)) => {
+                // For the names that it covers it is better than none, until its successor is there.
+                self.hand_over(usable);
+                None
+            }
+            None => None,
+        };
         self.shared.loading.send_modify(|loading| *loading = loading.saturating_sub(1));
         let mut failures = 0;
         loop {
@@ -133,7 +147,7 @@ impl Keeper {
             }
             // Another gateway may have been quicker.
             let ours = held.as_ref().map(|held| &held.leaf);
-            if let Some((usable, issuer)) = self.kept().await.filter(|(found, _)| ours != Some(&found.leaf)) {
+            if let Some((usable, issuer)) = self.newer(ours).await {
                 (failures, held) = (0, Some(self.hold(usable, issuer, &plans)));
                 continue;
             }
@@ -145,14 +159,13 @@ impl Keeper {
                 }
                 Err(failure) => {
                     let now = self.shared.clock.now();
-                    let told = self.told.take();
                     let wait = match &failure {
                         Failure::Exhausted(exhausted) => {
                             exhausted.until().duration_since(now).unwrap_or_default().max(PAUSE_MIN)
                         }
                         _ => {
                             failures += 1;
-                            retry_after(failures, told, self.seed())
+                            retry_after(failures, failure.told(), self.seed())
                         }
                     };
                     self.shared.metrics.ordered(if failure.is_deferred() { "deferred" } else { "failed" });
@@ -240,12 +253,22 @@ impl Keeper {
         }
     }
 
+    /// What another gateway has put in the place of `ours`.
+    async fn newer(&self, ours: Option<&CertificateDer<'static>>) -> Option<(Usable, Option<ResourceKey>)> {
+        let stored = self.stored().await;
+        stored.filter(|(found, _)| self.is_wanted(found) && ours != Some(&found.leaf))
+    }
+
+    /// Whether it is for every name. One that was ordered for other names is ordered anew.
+    fn is_wanted(&self, usable: &Usable) -> bool {
+        self.wanted.domains.iter().all(|domain| usable.covers(domain))
+    }
+
     /// The certificate that the store has, if it can be served.
-    async fn kept(&self) -> Option<(Usable, Option<ResourceKey>)> {
+    async fn stored(&self) -> Option<(Usable, Option<ResourceKey>)> {
         let entry = self.shared.store.entry(&self.store_key()).await.ok()??;
         let kept: Kept = serde_json::from_slice(&entry.value).ok()?;
-        // One that was ordered for other names, or has ended, is ordered anew.
-        let usable = kept.issued.check(&self.wanted.domains).ok()?;
+        let usable = kept.issued.open().ok()?;
         usable.lifetime.is_valid(self.shared.clock.now()).then_some((usable, kept.issuer))
     }
 
@@ -264,13 +287,14 @@ impl Keeper {
     /// Asks each issuer in turn.
     async fn obtain(&mut self, plans: &[IssuerPlan], held: Option<&Held>) -> Result<Held, Failure> {
         let lease_name = self.store_key().to_string();
-        let now = self.shared.clock.now();
-        match self.shared.store.lease(&lease_name, &self.shared.holder, LEASE, now).await? {
-            Lease::Granted { .. } => {}
-            Lease::Held { by, .. } => return Err(Failure::Leased(by)),
-        }
         let mut last = Err(Failure::Leased("nobody".into()));
         for plan in plans {
+            let now = self.shared.clock.now();
+            // For each anew: an order takes no longer than a lease, but two may.
+            match self.shared.store.lease(&lease_name, &self.shared.holder, LEASE, now).await? {
+                Lease::Granted { .. } => {}
+                Lease::Held { by, .. } => return Err(Failure::Leased(by)),
+            }
             self.steps.clear();
             last = self.obtain_from(plan, held, now).await.map(|issued| (issued, plan.key.clone()));
             match &last {
@@ -332,7 +356,7 @@ impl Keeper {
         accounts.budget(acme, |budget| budget.check(&names, life, now))?;
         count(&|budget| budget.handle_order(now));
         let secret = self.external_key(&plan.key, acme);
-        let (steps, name, told) = (&mut self.steps, &self.name, Arc::clone(&self.told));
+        let (steps, name) = (&mut self.steps, &self.name);
         let step = |step: &str| {
             steps.push(step.to_owned());
             shared.status.note(&name.0, "certificateOrder", json!({"steps": steps}));
@@ -341,21 +365,20 @@ impl Keeper {
         let request = acme::Request {
             acme,
             external_key: secret.as_deref(),
-            told: &told,
             by: plan.challenge.unwrap_or(Challenge::Dns01),
             domains: &self.wanted.domains,
             replaces,
         };
         let ordered = acme::order(accounts, &shared.presenter, &request, step).await;
-        let wait = told.peek();
-        count(&|budget| {
-            match &ordered {
-                Ok(_) => budget.handle_issued(&names, now),
-                Err(OrderError::Validation { domain, .. }) => budget.handle_failed_validation(domain, now),
-                Err(_) => {}
-            }
-            if let Some(wait) = wait {
-                budget.handle_told(wait, now);
+        count(&|budget| match &ordered {
+            Ok(_) => budget.handle_issued(&names, now),
+            Err(FailedOrder { error, wait }) => {
+                if let OrderError::Validation { domain, .. } = error {
+                    budget.handle_failed_validation(domain, now);
+                }
+                if let Some(wait) = wait {
+                    budget.handle_told(*wait, now);
+                }
             }
         });
         Ok(ordered?)

@@ -13,13 +13,21 @@ use crate::core::renewal::Schedule;
 use crate::status::{Subject, rfc3339};
 
 impl Keeper {
-    /// Hands it to the data plane.
+    /// Serves it: it is what is wanted.
     pub(super) fn serve(&self, usable: Usable) {
+        let until = rfc3339(usable.lifetime.not_after);
+        self.hand_over(usable);
+        self.tell(ConditionStatus::True, "Issued", &format!("valid until {until}"));
+    }
+
+    /// Hands it to the data plane, whether it is all that is wanted or not.
+    pub(super) fn hand_over(&self, usable: Usable) {
         self.shared.presenter.certificates.set(&self.name, usable.key);
         self.shared.metrics.serves(&self.name, usable.lifetime.not_after);
-        let until = rfc3339(usable.lifetime.not_after);
-        self.tell(ConditionStatus::True, "Issued", &format!("valid until {until}"));
-        self.shared.ready.send_if_modified(|ready| ready.insert(self.name.clone()));
+        self.shared.ready.send_if_modified(|ready| {
+            let before = ready.insert(self.name.clone(), usable.names.clone());
+            before.as_ref() != Some(&usable.names)
+        });
     }
 
     /// Says when it is renewed, and who wants it then.
@@ -35,7 +43,7 @@ impl Keeper {
 
     pub(super) fn report_failure(&self, failure: &Failure, wait: Duration, serving: bool) {
         let problem = match failure {
-            Failure::Order(error) => error.problem(),
+            Failure::Order(failed) => failed.error.problem(),
             Failure::PrivateCa(_)
             | Failure::Unusable(_)
             | Failure::Store(_)

@@ -255,12 +255,13 @@ pub(super) fn compile(paths: &[PathBuf], output: Output) -> Result<(), CommandEr
     let resources: BTreeMap<ResourceKey, Resource> =
         parsed.iter().map(|parsed| (parsed.resource.key(), parsed.resource.clone())).collect();
     let site = Site::default();
-    let no_stages = BTreeMap::new();
+    let (no_stages, no_interim) = (BTreeMap::new(), BTreeMap::new());
     let input = |stages| Input {
         generation: Generation::default(),
         resources: &resources,
         site: &site,
         stages,
+        interim: &no_interim,
         departing: &[],
     };
     let located = |rejected: Vec<policy::snapshot::Rejected>| {

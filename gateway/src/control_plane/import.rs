@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use policy::id::{Kind, Name};
-use policy::snapshot::{Generation, Input, compile};
+use policy::snapshot::{Generation, Input, Snapshot, compile};
 
 use super::error::UnreadableEntry;
 use super::state::{self, State, Written};
-use super::{ControlPlane, ImportError, TRIES_MAX};
+use super::{ControlPlane, ImportError, TRIES_MAX, departures};
 use crate::acme::account;
 use crate::certificates::keep;
 use crate::store::archive;
@@ -37,15 +37,16 @@ impl ControlPlane {
     }
 
     async fn try_import(&self, state: &State, changes: &[Change]) -> Result<(), ImportError> {
-        self.judge_import(state, changes)?;
+        let snapshot = self.judge_import(state, changes)?;
+        let gone = departures::changes(&self.store, &*self.clock, &self.site, state, &snapshot).await?;
         // With the head as it was read, so that what was judged is what is stored.
-        let changes = changes.iter().cloned().chain([state.head_change()]).collect();
+        let changes = changes.iter().cloned().chain([state.head_change()]).chain(gone).collect();
         self.store.commit(changes).await?;
         Ok(())
     }
 
-    /// Whether everything can be read, each by its own type, and the resources go together.
-    fn judge_import(&self, state: &State, changes: &[Change]) -> Result<(), ImportError> {
+    /// What comes of it, if everything can be read, each by its own type, and the resources go together.
+    fn judge_import(&self, state: &State, changes: &[Change]) -> Result<Snapshot, ImportError> {
         let mut next = state.set.resources.clone();
         for change in changes {
             let Some(value) = &change.value else { continue };
@@ -68,9 +69,10 @@ impl ControlPlane {
             resources: &next,
             site: &self.site,
             stages: &BTreeMap::new(),
+            interim: &BTreeMap::new(),
             departing: &[],
         };
-        compile(&input).map(|_snapshot| ()).map_err(ImportError::Rejected)
+        compile(&input).map_err(ImportError::Rejected)
     }
 }
 

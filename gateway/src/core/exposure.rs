@@ -12,7 +12,7 @@
 //! The policy feed drives this: it hands in what was compiled, which certificates are ready, and what the data
 //! plane has in force, and compiles again whenever a `handle_*` says that something changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,11 @@ use policy::snapshot::{CertificateName, Generation, Host, Stage};
 #[derive(Debug, Default)]
 pub struct Exposure {
     hosts: BTreeMap<Domain, Progress>,
-    ready: BTreeSet<CertificateName>,
+    ready: Ready,
 }
+
+/// The certificates that can be served, and the names that each is for.
+pub type Ready = BTreeMap<CertificateName, Vec<Domain>>;
 
 /// Whether a snapshot must be compiled again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,8 +43,12 @@ pub enum Outcome {
 struct Progress {
     host: Arc<Host>,
     stage: Stage,
+    /// What it is served with: that of `host` once it covers the domain, and the one before until then.
+    certificate: CertificateName,
     /// The snapshot that first carried `stage`, once it is published.
     since: Option<Generation>,
+    /// How long caches hold what DNS said of it before its time to live was lowered, or its name was withdrawn.
+    cached_until: Option<Instant>,
     direction: Direction,
 }
 
@@ -63,13 +70,16 @@ impl Exposure {
                 Some(progress) => {
                     // A host that is wanted again climbs from where it stands.
                     progress.direction = Direction::Coming;
+                    progress.note_cached(now);
                     progress.host = Arc::clone(host);
                 }
                 None => {
                     let progress = Progress {
                         host: Arc::clone(host),
                         stage: Stage::Routed,
+                        certificate: host.certificate.clone(),
                         since: None,
+                        cached_until: None,
                         direction: Direction::Coming,
                     };
                     self.hosts.insert(domain.clone(), progress);
@@ -81,20 +91,41 @@ impl Exposure {
                 continue;
             }
             outcome = Outcome::Changed;
-            let cached = progress.host.dns.as_ref().map_or(Duration::ZERO, |dns| dns.ttl.duration());
-            let was_named = progress.stage == Stage::Named;
-            progress.direction = Direction::Leaving { at: if was_named { now + cached } else { now } };
-            if was_named {
+            progress.note_cached(now);
+            progress.direction = Direction::Leaving { at: progress.cached_until.unwrap_or(now) };
+            if progress.stage == Stage::Named {
                 progress.descend();
             }
         }
-        if self.climb_to_listening() == Outcome::Changed { Outcome::Changed } else { outcome }
+        if self.use_ready() == Outcome::Changed { Outcome::Changed } else { outcome }
+    }
+
+    /// Takes in a host that went before this start, and whose name caches hold until `at`.
+    pub fn handle_departed(&mut self, host: &Arc<Host>, at: Instant) -> Outcome {
+        match self.hosts.get_mut(&host.domain) {
+            Some(Progress { direction: Direction::Leaving { at: known }, .. }) => *known = at.max(*known),
+            // It is wanted again.
+            Some(_) => {}
+            None => {
+                let progress = Progress {
+                    host: Arc::clone(host),
+                    stage: Stage::Listening,
+                    certificate: host.certificate.clone(),
+                    cached_until: Some(at),
+                    since: None,
+                    direction: Direction::Leaving { at },
+                };
+                self.hosts.insert(host.domain.clone(), progress);
+                return Outcome::Changed;
+            }
+        }
+        Outcome::Same
     }
 
     /// Takes in which certificates can be served.
-    pub fn handle_ready(&mut self, ready: BTreeSet<CertificateName>) -> Outcome {
+    pub fn handle_ready(&mut self, ready: Ready) -> Outcome {
         self.ready = ready;
-        self.climb_to_listening()
+        self.use_ready()
     }
 
     /// Notes that a snapshot with the present stages was published.
@@ -151,24 +182,52 @@ impl Exposure {
         self.hosts
             .values()
             .filter(|progress| progress.direction != Direction::Coming)
-            .map(|progress| Arc::new(Host { stage: progress.stage, ..(*progress.host).clone() }))
+            .map(|progress| {
+                let (stage, certificate) = (progress.stage, progress.certificate.clone());
+                Arc::new(Host { stage, certificate, ..(*progress.host).clone() })
+            })
             .collect()
     }
 
-    /// The certificates that hosts on their way out are still served with.
-    pub fn departing_certificates(&self) -> impl Iterator<Item = &CertificateName> {
-        self.hosts
-            .values()
-            .filter(|progress| progress.direction != Direction::Coming)
-            .map(|progress| &progress.host.certificate)
+    /// The hosts that are served with the certificate that they had before.
+    #[must_use]
+    pub fn interim(&self) -> BTreeMap<Domain, CertificateName> {
+        let waiting = self.hosts.iter().filter(|(_, progress)| progress.is_interim());
+        waiting.map(|(domain, progress)| (domain.clone(), progress.certificate.clone())).collect()
     }
 
-    fn climb_to_listening(&mut self) -> Outcome {
+    /// Whether the host is on its way out.
+    #[must_use]
+    pub fn is_departing(&self, domain: &Domain) -> bool {
+        self.hosts.get(domain).is_some_and(|progress| progress.direction != Direction::Coming)
+    }
+
+    /// The certificates that hosts are still served with though their resources may not name them any more.
+    pub fn outlived_certificates(&self) -> impl Iterator<Item = &CertificateName> {
+        self.hosts
+            .values()
+            .filter(|progress| progress.direction != Direction::Coming || progress.is_interim())
+            .map(|progress| &progress.certificate)
+    }
+
+    /// Serves hosts with the certificates that cover them now.
+    fn use_ready(&mut self) -> Outcome {
         let mut outcome = Outcome::Same;
-        for progress in self.hosts.values_mut() {
-            let waiting = progress.direction == Direction::Coming && progress.stage == Stage::Routed;
-            if waiting && self.ready.contains(&progress.host.certificate) {
-                progress.enter(Stage::Listening);
+        for (domain, progress) in &mut self.hosts {
+            if progress.direction != Direction::Coming {
+                continue;
+            }
+            let own = &progress.host.certificate;
+            let is_covered =
+                self.ready.get(own).is_some_and(|names| names.iter().any(|name| name.covers(domain)));
+            if progress.stage == Stage::Routed {
+                progress.certificate = own.clone();
+                if is_covered {
+                    progress.enter(Stage::Listening);
+                    outcome = Outcome::Changed;
+                }
+            } else if is_covered && progress.is_interim() {
+                progress.certificate = own.clone();
                 outcome = Outcome::Changed;
             }
         }
@@ -177,6 +236,18 @@ impl Exposure {
 }
 
 impl Progress {
+    /// What DNS says now may be held for a time to live from now on.
+    fn note_cached(&mut self, now: Instant) {
+        if self.stage == Stage::Named {
+            let ttl = self.host.dns.as_ref().map_or(Duration::ZERO, |dns| dns.ttl.duration());
+            self.cached_until = self.cached_until.max(Some(now + ttl));
+        }
+    }
+
+    fn is_interim(&self) -> bool {
+        self.certificate != self.host.certificate
+    }
+
     fn enter(&mut self, stage: Stage) {
         self.stage = stage;
         self.since = None;

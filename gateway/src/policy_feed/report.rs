@@ -2,18 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy::id::ResourceKey;
+use policy::id::{Domain, ResourceKey};
 use policy::resource::{ConditionStatus, Spec};
-use policy::snapshot::{Host, Snapshot, Stage};
+use policy::snapshot::{CertificateName, Host, Snapshot, Stage};
 
 use crate::control_plane::ResourceSet;
+use crate::core::exposure::Exposure;
 use crate::status::{StatusBoard, Subject};
 
 /// Notes which generation of each resource is compiled. Sets `Listening`, `Named` and `Ready` of each ingress, and `Exposed` and `Ready` of each application.
-pub(super) fn conditions(status: &StatusBoard, set: &ResourceSet, snapshot: &Snapshot) {
+pub(super) fn conditions(status: &StatusBoard, set: &ResourceSet, snapshot: &Snapshot, exposure: &Exposure) {
+    let interim = exposure.interim();
     let mut by_ingress: BTreeMap<&ResourceKey, Vec<&Host>> = BTreeMap::new();
     let mut exposed: BTreeMap<&ResourceKey, BTreeSet<String>> = BTreeMap::new();
-    for host in snapshot.ingress.hosts.by_domain().values() {
+    let hosts = snapshot.ingress.hosts.by_domain().values();
+    // One on its way out is nothing that its ingress waits for.
+    for host in hosts.filter(|host| !exposure.is_departing(&host.domain)) {
         by_ingress.entry(&host.source).or_default().push(host);
         if host.stage >= Stage::Listening {
             for route in &host.routes.routes {
@@ -31,7 +35,7 @@ pub(super) fn conditions(status: &StatusBoard, set: &ResourceSet, snapshot: &Sna
         status.observe(subject);
         match &resource.spec {
             Spec::SecureIngress(_) => {
-                ingress(status, subject, by_ingress.get(key).map_or(&[], Vec::as_slice));
+                ingress(status, subject, by_ingress.get(key).map_or(&[], Vec::as_slice), &interim);
             }
             Spec::Application(_) => application(status, subject, exposed.get(key)),
             Spec::Issuer(_)
@@ -44,7 +48,12 @@ pub(super) fn conditions(status: &StatusBoard, set: &ResourceSet, snapshot: &Sna
     }
 }
 
-fn ingress(status: &StatusBoard, subject: Subject<'_>, hosts: &[&Host]) {
+fn ingress(
+    status: &StatusBoard,
+    subject: Subject<'_>,
+    hosts: &[&Host],
+    interim: &BTreeMap<Domain, CertificateName>,
+) {
     if hosts.is_empty() {
         let message = "no application of the selected namespaces exposes a path here";
         for kind in ["Listening", "Named", "Ready"] {
@@ -71,7 +80,15 @@ fn ingress(status: &StatusBoard, subject: Subject<'_>, hosts: &[&Host]) {
     match named {
         Ok(message) => {
             status.set(subject, "Named", ConditionStatus::True, "Answered", message);
-            status.set(subject, "Ready", ConditionStatus::True, "Exposed", "reachable by its names");
+            match hosts.iter().find(|host| interim.contains_key(&host.domain)) {
+                Some(host) => {
+                    let message = format!("{} is served with the certificate it had before", host.domain);
+                    status.set(subject, "Ready", ConditionStatus::False, "CertificateMissing", &message);
+                }
+                None => {
+                    status.set(subject, "Ready", ConditionStatus::True, "Exposed", "reachable by its names");
+                }
+            }
         }
         Err(message) => {
             status.set(subject, "Named", ConditionStatus::False, "Waiting", &message);
@@ -115,7 +132,7 @@ mod tests {
             let subject = Subject { key: &key, generation: 1 };
             match kind {
                 Kind::Application => application(&status, subject, None),
-                Kind::SecureIngress => ingress(&status, subject, &[]),
+                Kind::SecureIngress => ingress(&status, subject, &[], &BTreeMap::new()),
                 Kind::Issuer
                 | Kind::Certificate
                 | Kind::Zone

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::seal::SealKey;
-use super::{Change, Expect, Key, RESOURCES_HEAD, Secrecy, Store, StoreError, Value};
+use super::{Change, DEPARTURES, Expect, Key, RESOURCES_HEAD, Secrecy, Store, StoreError, Value};
 
 /// The first line.
 #[derive(Deserialize, Serialize)]
@@ -50,8 +50,8 @@ const SEAL: &str = "archive digest";
 const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::new(600_000).expect("not zero");
 /// Larger archives are not of a gateway.
 pub const ARCHIVE_BYTES_MAX: usize = 256 << 20;
-/// What belongs to one process and not to the gateway.
-const LEASES: &str = "leases/";
+/// What belongs to a process, and what one gateway's DNS said a moment ago.
+const OF_THE_MOMENT: [&str; 2] = ["leases/", DEPARTURES];
 
 /// Why an archive cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +107,7 @@ pub async fn export(store: &dyn Store, passphrase: &str, salt: [u8; 16]) -> Resu
     let header = Header { causeway: ARCHIVE.into(), version: VERSION, salt: STANDARD.encode(salt) };
     push(&mut out, &header);
     let (entries, _) = store.list("").await?;
-    for (name, entry) in entries.into_iter().filter(|(name, _)| !name.as_str().starts_with(LEASES)) {
+    for (name, entry) in entries.into_iter().filter(|(name, _)| !is_of_the_moment(name)) {
         let sealed = key.seal(name.as_str(), &entry.value)?;
         push(
             &mut out,
@@ -166,8 +166,8 @@ pub fn read(passphrase: &str, text: &str) -> Result<Vec<Change>, ArchiveError> {
         let line: Line =
             serde_json::from_str(line).map_err(|_| malformed(number, "the line is malformed"))?;
         let name = Key::new(line.key).map_err(|_| malformed(number, "the key is malformed"))?;
-        if name.as_str().starts_with(LEASES) {
-            return Err(malformed(number, "a lease belongs to a running gateway, not to an archive"));
+        if is_of_the_moment(&name) {
+            return Err(malformed(number, "such an entry belongs to a running gateway, not to an archive"));
         }
         if !seen.insert(name.clone()) {
             return Err(ArchiveError::Twice { line: number, key: name });
@@ -182,6 +182,10 @@ pub fn read(passphrase: &str, text: &str) -> Result<Vec<Change>, ArchiveError> {
         }
     }
     Ok(changes)
+}
+
+fn is_of_the_moment(key: &Key) -> bool {
+    OF_THE_MOMENT.iter().any(|prefix| key.as_str().starts_with(prefix))
 }
 
 /// Which entries are sealed at rest, whatever a file says.

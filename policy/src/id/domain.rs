@@ -33,6 +33,20 @@ impl Domain {
             Self::Exact(host) | Self::Wildcard(host) => host,
         }
     }
+
+    /// Whether a certificate for this covers `wanted`: a wildcard covers one label (RFC 6125 §6.4.3).
+    #[must_use]
+    pub fn covers(&self, wanted: &Self) -> bool {
+        if self == wanted {
+            return true;
+        }
+        match (self, wanted) {
+            (Self::Wildcard(base), Self::Exact(host)) => {
+                host.as_str().split_once('.').is_some_and(|(_, below)| below == base.as_str())
+            }
+            (Self::Exact(_) | Self::Wildcard(_), _) => false,
+        }
+    }
 }
 
 impl FromStr for Domain {

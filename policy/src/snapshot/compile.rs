@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::rejected::Rejections;
-use super::{Generation, Host, Hosts, Ingress, Reason, Rejected, Snapshot, Stage};
+use super::{CertificateName, Generation, Host, Hosts, Ingress, Reason, Rejected, Snapshot, Stage};
 use crate::id::{Domain, Kind, ResourceKey};
 use crate::resource::{Resource, Spec};
 
@@ -34,6 +34,8 @@ pub struct Input<'a> {
     pub site: &'a Site,
     /// How far each host's exposure has come; [`Stage::Routed`] for those that are not named here.
     pub stages: &'a BTreeMap<Domain, Stage>,
+    /// The certificate that a host is served with until the one that its resource names covers it.
+    pub interim: &'a BTreeMap<Domain, CertificateName>,
     /// Hosts that are not wanted any more and are on their way out, each at its stage.
     pub departing: &'a [Arc<Host>],
 }
@@ -47,7 +49,7 @@ pub fn compile(input: &Input<'_>) -> Result<Snapshot, Vec<Rejected>> {
     let mut rejections = Rejections::default();
     let zones = zones::Zones::collect(resources, &mut rejections);
     let applications = applications::compile(resources, &mut rejections);
-    let mut hosts = ingresses::hosts(resources, &applications, &zones, input.stages, &mut rejections);
+    let mut hosts = ingresses::hosts(resources, &applications, &zones, input, &mut rejections);
     let certificates = certificates::wanted(resources, &hosts, &zones, &mut rejections);
     check_bindings(resources, &mut rejections);
     for host in input.departing {

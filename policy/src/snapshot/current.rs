@@ -12,8 +12,8 @@ pub struct Current(ArcSwap<Snapshot>);
 
 impl Current {
     /// Replaces the snapshot; requests under way keep theirs.
-    pub fn publish(&self, next: Snapshot) {
-        self.0.store(Arc::new(next));
+    pub fn publish(&self, next: impl Into<Arc<Snapshot>>) {
+        self.0.store(next.into());
     }
 
     /// Returns the newest snapshot.

@@ -14,6 +14,7 @@ pub(super) fn find(resources: &BTreeMap<ResourceKey, Resource>, findings: &mut V
         resources,
         site: &site,
         stages: &BTreeMap::new(),
+        interim: &BTreeMap::new(),
         departing: &[],
     };
     let Err(rejected) = compile(&input) else { return };

@@ -134,7 +134,7 @@ fn a_token_is_asked_for_and_never_over_plain_http() {
 
     let snapshot = plane.current.load();
     let routes = &snapshot.ingress.host("shop.example.com").unwrap().routes.routes;
-    let provider = routes[0].authentication.as_ref().unwrap().provider.id;
+    let provider = routes[0].authentication.as_ref().unwrap().provider.key_set;
     let mut status = |token: &str| {
         let request =
             format!("GET / HTTP/1.1\r\nhost: shop.example.com\r\nauthorization: Bearer {token}\r\n\r\n");

@@ -99,8 +99,15 @@ spec:
             ["shop.example.com", "other.example.com"].map(|name| (domain(name), Stage::Named)).into();
         let generation = Generation(generation);
         let site = Site::default();
-        compile(&Input { generation, resources: &resources, site: &site, stages: &stages, departing: &[] })
-            .unwrap()
+        compile(&Input {
+            generation,
+            resources: &resources,
+            site: &site,
+            stages: &stages,
+            interim: &BTreeMap::new(),
+            departing: &[],
+        })
+        .unwrap()
     }
 }
 

@@ -14,6 +14,10 @@ fn certificate() -> CertificateName {
     })
 }
 
+fn ready(name: CertificateName, covered: &[&str]) -> Ready {
+    [(name, covered.iter().map(|name| name.parse().unwrap()).collect())].into()
+}
+
 fn wanted(names: &[&str]) -> BTreeMap<Domain, Arc<Host>> {
     names
         .iter()
@@ -74,7 +78,7 @@ impl Bench {
     fn exposed() -> Self {
         let mut bench = Self::new();
         bench.want(&["shop.example.com"], 0);
-        let _moved = bench.exposure.handle_ready([certificate()].into());
+        let _moved = bench.exposure.handle_ready(ready(certificate(), &["shop.example.com"]));
         bench.publish();
         assert_eq!(bench.enforce(0), Outcome::Changed);
         bench.publish();
@@ -95,7 +99,7 @@ fn a_host_without_a_certificate_is_neither_listened_for_nor_named() {
 fn a_name_waits_until_every_worker_listens() {
     let mut bench = Bench::new();
     bench.want(&["shop.example.com"], 0);
-    assert_eq!(bench.exposure.handle_ready([certificate()].into()), Outcome::Changed);
+    assert_eq!(bench.exposure.handle_ready(ready(certificate(), &["shop.example.com"])), Outcome::Changed);
     assert_eq!(bench.stage(), Some(Stage::Listening));
     let before = bench.generation;
     bench.publish();
@@ -154,5 +158,96 @@ fn a_host_that_was_never_named_leaves_without_waiting() {
 fn the_certificate_of_a_leaving_host_is_kept() {
     let mut bench = Bench::exposed();
     bench.want(&[], 0);
-    assert_eq!(bench.exposure.departing_certificates().collect::<Vec<_>>(), [&certificate()]);
+    assert_eq!(bench.exposure.outlived_certificates().collect::<Vec<_>>(), [&certificate()]);
+}
+
+#[test]
+fn a_host_that_the_certificate_does_not_cover_waits_for_one_that_does() {
+    let mut bench = Bench::exposed();
+    bench.want(&["shop.example.com", "b.example.com"], 0);
+    let b: Domain = "b.example.com".parse().unwrap();
+    assert_eq!(bench.enforce(100), Outcome::Same);
+    assert_eq!(bench.exposure.stages()[&b], Stage::Routed);
+    let both = ready(certificate(), &["shop.example.com", "b.example.com"]);
+    assert_eq!(bench.exposure.handle_ready(both), Outcome::Changed);
+    assert_eq!(bench.exposure.stages()[&b], Stage::Listening);
+}
+
+#[test]
+fn a_wildcard_covers_the_hosts_below_it() {
+    let mut bench = Bench::new();
+    bench.want(&["shop.example.com"], 0);
+    assert_eq!(
+        bench.exposure.handle_ready(ready(certificate(), &["*.shop.example.com"])),
+        Outcome::Same,
+        "but not the host itself"
+    );
+    assert_eq!(bench.exposure.handle_ready(ready(certificate(), &["*.example.com"])), Outcome::Changed);
+}
+
+#[test]
+fn a_host_keeps_the_certificate_it_has_until_the_one_its_resource_names_now_is_there() {
+    let mut bench = Bench::exposed();
+    let shop: Domain = "shop.example.com".parse().unwrap();
+    let own = CertificateName(ResourceKey { kind: Kind::Certificate, ..certificate().0 });
+    let mut hosts = wanted(&["shop.example.com"]);
+    Arc::make_mut(hosts.get_mut(&shop).unwrap()).certificate = own.clone();
+    let _moved = bench.exposure.handle_wanted(&hosts, bench.start);
+    bench.publish();
+    assert_eq!(bench.exposure.interim(), [(shop.clone(), certificate())].into());
+    assert_eq!(bench.exposure.outlived_certificates().collect::<Vec<_>>(), [&certificate()]);
+    assert_eq!(bench.stage(), Some(Stage::Named));
+
+    let mut both = ready(certificate(), &["shop.example.com"]);
+    both.insert(own, vec![shop]);
+    assert_eq!(bench.exposure.handle_ready(both), Outcome::Changed);
+    assert!(bench.exposure.interim().is_empty());
+    assert_eq!(bench.exposure.outlived_certificates().count(), 0);
+    assert_eq!(bench.stage(), Some(Stage::Named));
+}
+
+#[test]
+fn a_host_that_leaves_before_its_new_certificate_came_is_served_with_the_old_one() {
+    let mut bench = Bench::exposed();
+    let mut hosts = wanted(&["shop.example.com"]);
+    let host = Arc::make_mut(hosts.values_mut().next().unwrap());
+    host.certificate = CertificateName(ResourceKey { kind: Kind::Certificate, ..certificate().0 });
+    let _moved = bench.exposure.handle_wanted(&hosts, bench.start);
+    bench.want(&[], 0);
+    assert_eq!(bench.exposure.departing()[0].certificate, certificate());
+}
+
+#[test]
+fn a_host_leaves_after_the_longest_time_to_live_that_caches_heard_of() {
+    let mut bench = Bench::exposed();
+    let mut hosts = wanted(&["shop.example.com"]);
+    let host = Arc::make_mut(hosts.values_mut().next().unwrap());
+    host.dns.as_mut().unwrap().ttl = Span::from_secs(1);
+    let _moved = bench.exposure.handle_wanted(&hosts, bench.start);
+    bench.publish();
+    bench.want(&[], 10);
+    assert_eq!(bench.enforce(u64::from(TTL) - 1), Outcome::Same);
+    assert_eq!(bench.enforce(u64::from(TTL)), Outcome::Changed);
+}
+
+#[test]
+fn a_host_that_went_before_the_start_is_served_until_caches_have_forgotten_it() {
+    let mut bench = Bench::new();
+    bench.want(&[], 0);
+    let hosts = wanted(&["shop.example.com"]);
+    let (host, at) = (hosts.values().next().unwrap(), bench.start + Duration::from_secs(5));
+    assert_eq!(bench.exposure.handle_departed(host, at), Outcome::Changed);
+    bench.publish();
+    assert_eq!(bench.exposure.departing()[0].stage, Stage::Listening);
+    assert_eq!(bench.enforce(4), Outcome::Same);
+    assert_eq!(bench.enforce(5), Outcome::Changed);
+}
+
+#[test]
+fn a_host_that_went_before_the_start_and_is_wanted_again_comes_as_any_other() {
+    let mut bench = Bench::new();
+    bench.want(&["shop.example.com"], 0);
+    let hosts = wanted(&["shop.example.com"]);
+    assert_eq!(bench.exposure.handle_departed(hosts.values().next().unwrap(), bench.start), Outcome::Same);
+    assert_eq!(bench.stage(), Some(Stage::Routed));
 }

@@ -92,7 +92,8 @@ async fn a_damaged_archive_is_refused() {
         (checked(&body.replacen("\"version\":2", "\"version\":3", 1)), "use a newer causeway"),
         (checked(&body.replacen("\"version\":2", "\"version\":1", 1)), "export it anew"),
         (checked(&body.replacen("\"archive\"", "\"other\"", 1)), "no archive of causeway"),
-        (checked(&body.replacen("acme/accounts", "leases/accounts", 1)), "line 2: a lease"),
+        (checked(&body.replacen("acme/accounts", "leases/accounts", 1)), "line 2: such an entry belongs"),
+        (checked(&body.replacen("acme/accounts", "departures", 1)), "line 2: such an entry belongs"),
         (checked(&body.replacen("acme/accounts/a", "../a b", 1)), "line 2: the key is malformed"),
     ];
     for (text, reason) in cases {

@@ -7,7 +7,7 @@ use super::super::rejected::{Reason, Rejections};
 use super::super::{CertificateName, Digest, Host, HostDns, JwtProvider, JwtRule, Route, RouteTable, Stage};
 use super::applications::{ByNamespace, Compiled};
 use super::zones::Zones;
-use super::{Resources, certificates};
+use super::{Input, Resources, certificates};
 use crate::id::{Domain, HeaderName, MethodName, ResourceKey};
 use crate::resource::Spec;
 use crate::resource::application::{ApiPath, Authentication, PathMatch};
@@ -18,7 +18,7 @@ pub(super) fn hosts(
     resources: Resources<'_>,
     applications: &ByNamespace<'_>,
     zones: &Zones<'_>,
-    stages: &BTreeMap<Domain, Stage>,
+    input: &Input<'_>,
     rejections: &mut Rejections,
 ) -> BTreeMap<Domain, Arc<Host>> {
     let mut hosts: BTreeMap<Domain, Arc<Host>> = BTreeMap::new();
@@ -46,8 +46,9 @@ pub(super) fn hosts(
             if routes.routes.is_empty() {
                 continue;
             }
-            let stage = stages.get(domain).copied().unwrap_or(Stage::Routed);
-            let host = host(key, spec, domain, stage, certificate.clone(), dns, Arc::clone(&routes));
+            let stage = input.stages.get(domain).copied().unwrap_or(Stage::Routed);
+            let certificate = input.interim.get(domain).unwrap_or(&certificate).clone();
+            let host = host(key, spec, domain, stage, certificate, dns, Arc::clone(&routes));
             hosts.insert(domain.clone(), Arc::new(host));
         }
     }
@@ -145,9 +146,8 @@ fn providers<'a>(
 ) -> BTreeMap<&'a crate::id::Name, Arc<JwtProvider>> {
     let owner = key.to_string();
     let compiled = spec.jwt.iter().map(|issuer| {
-        let content = (&issuer.issuer, &issuer.audiences, &issuer.jwks, &issuer.algorithms);
         let provider = JwtProvider {
-            id: Digest::of(&owner, &content),
+            key_set: Digest::of(&owner, &issuer.jwks),
             name: issuer.name.clone(),
             issuer: issuer.issuer.clone(),
             audiences: issuer.audiences.clone(),

@@ -49,7 +49,8 @@ fn compiled_at(
     departing: &[Arc<Host>],
 ) -> Result<Snapshot, Vec<Rejected>> {
     let site = Site { addresses: vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()] };
-    compile(&Input { generation: Generation(7), resources, site: &site, stages, departing })
+    let interim = &BTreeMap::new();
+    compile(&Input { generation: Generation(7), resources, site: &site, stages, interim, departing })
 }
 
 fn compiled(text: &str) -> Result<Snapshot, Vec<Rejected>> {

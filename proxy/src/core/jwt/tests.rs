@@ -97,7 +97,7 @@ fn rsa_parts(pair: &RsaKeyPair) -> (Vec<u8>, Vec<u8>) {
 fn provider() -> JwtProvider {
     use JwtAlgorithm::{ES256, EdDSA, PS256, RS256};
     JwtProvider {
-        id: Digest(1),
+        key_set: Digest(1),
         name: "corp".parse().unwrap(),
         issuer: "https://issuer.example".into(),
         audiences: vec!["shop".into(), "desk".into()],
