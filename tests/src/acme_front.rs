@@ -140,8 +140,8 @@ fn own_answer(path: &str, state: &mut State) -> Option<Vec<u8>> {
         return Some(answer("200 OK", "retry-after: 21600\r\n", &window));
     }
     if path == "/order-plz" {
-        state.orders += 1;
         let seconds = state.limited?;
+        state.orders += 1;
         let problem =
             json!({"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many", "status": 429});
         return Some(answer("429 Too Many Requests", &format!("retry-after: {seconds}\r\n"), &problem));
@@ -165,10 +165,14 @@ fn changed(path: &str, request: &[u8], answer: Vec<u8>, port: u16, state: &Mutex
     let Ok(mut body) = serde_json::from_str::<Value>(body) else { return answer };
     match path {
         "/dir" => body["renewalInfo"] = json!(format!("https://localhost:{port}/renewal-info")),
+        // Pebble refuses every twentieth nonce, to see that clients try again; that was no order yet.
+        "/order-plz" if body["type"] == "urn:ietf:params:acme:error:badNonce" => return answer,
         "/order-plz" => {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.orders += 1;
             let Some(replaced) = replaces(request) else { return answer };
             body["replaces"] = json!(replaced);
-            state.lock().unwrap_or_else(PoisonError::into_inner).replaced.push(replaced);
+            state.replaced.push(replaced);
         }
         _ => return answer,
     }

@@ -17,13 +17,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use self::busy::{Busy, Held};
+use self::busy::{Busy, Held, WasBusy};
 use super::Peer;
 
 /// For a handshake, for the first request after it, and for the head of each.
@@ -38,6 +38,9 @@ const STREAMS_MAX: u32 = 64;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// When no connection can be taken, for want of descriptors say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two looks for a connection that can make room, when all were busy.
+const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where connections come in.
 pub(super) enum Door {
@@ -83,16 +86,18 @@ impl Taken {
     }
 }
 
-/// Takes connections until `stop`, `connections_max` at a time.
+/// Takes connections until `stop`, `connections_max` at a time. When all places are taken, the connection that asked
+/// for nothing for the longest time makes room: to keep others out, one would have to keep asking what takes time, and
+/// only callers with a role can.
 pub(super) async fn accept(door: Door, service: Router, connections_max: usize, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(connections_max));
+    let mut connections: Vec<WasBusy> = Vec::new();
     loop {
-        // Who finds no place waits in the listener's own queue.
         let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, door.take().await)
+            let taken = door.take().await;
+            (taken, place(&places, &mut connections).await)
         };
-        let (place, taken) = tokio::select! {
+        let (taken, place) = tokio::select! {
             () = stop.cancelled() => return,
             next = next => next,
         };
@@ -100,19 +105,51 @@ pub(super) async fn accept(door: Door, service: Router, connections_max: usize, 
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (service, stop) = (service.clone(), stop.clone());
+        let (service, stop, busy) = (service.clone(), stop.clone(), Busy::new());
+        if connections.len() > 2 * connections_max {
+            connections.retain(WasBusy::is_there);
+        }
+        connections.push(busy.downgrade());
         tokio::spawn(async move {
             let _freed_at_the_end = place;
-            if let Ok(Ok((stream, peer))) = timeout(HEAD_TIMEOUT, taken.open()).await {
-                serve(stream, peer, service, &stop).await;
+            let served = async {
+                if let Ok(Ok((stream, peer))) = timeout(HEAD_TIMEOUT, taken.open()).await {
+                    serve(stream, peer, service, &busy, &stop).await;
+                }
+            };
+            tokio::select! {
+                () = served => {}
+                () = busy.must_leave() => {}
             }
         });
     }
 }
 
+/// A place for one more connection.
+async fn place(places: &Arc<Semaphore>, connections: &mut Vec<WasBusy>) -> OwnedSemaphorePermit {
+    loop {
+        if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+            return place;
+        }
+        connections.retain(WasBusy::is_there);
+        let idle = connections.iter().filter_map(|connection| Some((connection.idle_since()?, connection)));
+        if let Some((_, longest)) = idle.min_by_key(|(since, _)| *since) {
+            longest.leave();
+        }
+        if let Ok(Ok(place)) = timeout(ROOM_PAUSE, Arc::clone(places).acquire_owned()).await {
+            return place;
+        }
+    }
+}
+
 /// Serves one connection until it ends, is of no use, or `stop`.
-async fn serve(stream: impl Stream + 'static, peer: Option<Peer>, service: Router, stop: &CancellationToken) {
-    let busy = Busy::default();
+async fn serve(
+    stream: impl Stream + 'static,
+    peer: Option<Peer>,
+    service: Router,
+    busy: &Busy,
+    stop: &CancellationToken,
+) {
     let service = service_fn(|mut request: Request<Incoming>| {
         let (under_way, service) = (busy.begin(), service.clone());
         if let Some(peer) = peer {

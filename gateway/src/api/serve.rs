@@ -41,10 +41,11 @@ pub enum ServeError {
     },
 }
 
-/// Calls beside as many watches as there may be: callers are people and pipelines.
-const CONNECTIONS_MAX: usize = super::watch::WATCHERS_MAX + 256;
+/// Calls beside as many watches as there may be: callers are people and pipelines, and the idle make room. Two doors of
+/// these leave room even in a process that may open no more than 1,024 files.
+const CONNECTIONS_MAX: usize = super::watch::WATCHERS_MAX + 32;
 /// Who reads metrics is a scraper or two, and a health check.
-const METRICS_CONNECTIONS_MAX: usize = 64;
+const METRICS_CONNECTIONS_MAX: usize = 16;
 
 /// Listens on a Unix socket. The kernel says who calls.
 ///

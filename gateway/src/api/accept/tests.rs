@@ -14,7 +14,7 @@ fn routes() -> Router {
 /// The client's end of a connection, and a task that ends with it.
 fn connection() -> (DuplexStream, tokio::task::JoinHandle<()>) {
     let (client, server) = tokio::io::duplex(1 << 16);
-    let serving = async move { serve(server, None, routes(), &CancellationToken::new()).await };
+    let serving = async move { serve(server, None, routes(), &Busy::new(), &CancellationToken::new()).await };
     (client, tokio::spawn(serving))
 }
 
@@ -81,25 +81,58 @@ async fn a_peer_of_http2_that_is_gone_is_noticed_during_a_watch() {
     assert!(timeout(PING_INTERVAL * 3, serving).await.is_ok());
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_silent_make_room_for_who_comes_after_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("socket");
-    let door = Door::Local(UnixListener::bind(&path).unwrap());
-    let stop = CancellationToken::new();
-    let accepting = tokio::spawn(accept(door, routes(), 2, stop.clone()));
-    let begun = Instant::now();
-    let mut silent = Vec::new();
-    for _place in 0..2 {
-        silent.push(UnixStream::connect(&path).await.unwrap());
+/// A socket with two places, and a client of it.
+struct TwoPlaces {
+    path: std::path::PathBuf,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl TwoPlaces {
+    fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, stop) = (folder.path().join("socket"), CancellationToken::new());
+        let door = Door::Local(UnixListener::bind(&path).unwrap());
+        tokio::spawn(accept(door, routes(), 2, stop.clone()));
+        Self { path, stop, _folder: folder }
     }
-    let mut client = UnixStream::connect(&path).await.unwrap();
-    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    let mut answer = [0; 15];
-    client.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 200 OK");
-    // Not before a place was free: connections are bounded.
-    assert!((HEAD_TIMEOUT..SOON * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
-    stop.cancel();
-    accepting.await.unwrap();
+
+    async fn ask(&self, path: &str) -> (UnixStream, String) {
+        let mut client = UnixStream::connect(&self.path).await.unwrap();
+        client.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = [0; 15];
+        client.read_exact(&mut answer).await.unwrap();
+        (client, String::from_utf8_lossy(&answer).into_owned())
+    }
+}
+
+impl Drop for TwoPlaces {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_nothing_makes_room_at_once_for_who_comes_after() {
+    let (places, begun) = (TwoPlaces::open(), Instant::now());
+    let mut held = Vec::new();
+    for _more_than_there_are_places in 0..10 {
+        held.push(UnixStream::connect(&places.path).await.unwrap());
+        let (asked_and_idle, answer) = places.ask("/").await;
+        assert_eq!(answer, "HTTP/1.1 200 OK");
+        held.push(asked_and_idle);
+    }
+    assert!(begun.elapsed() < HEAD_TIMEOUT, "{:?}", begun.elapsed());
+    // The first is gone long since.
+    assert_eq!(held[0].read(&mut [0]).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_served_makes_no_room_and_nobody_more_is_served() {
+    let places = TwoPlaces::open();
+    let (first, second) = (places.ask("/watch").await, places.ask("/watch").await);
+    assert!(timeout(IDLE_TIMEOUT * 10, places.ask("/")).await.is_err());
+    drop(first);
+    assert_eq!(places.ask("/").await.1, "HTTP/1.1 200 OK");
+    drop(second);
 }
