@@ -39,6 +39,9 @@ pub enum DemoError {
     /// The gateway did not start.
     #[error("starting the gateway")]
     Start(#[from] StartError),
+    /// It could not be told to end.
+    #[error("listening for signals")]
+    Signals(#[source] std::io::Error),
     /// The two resources were refused.
     #[error("applying the demo's resources")]
     Apply(#[source] crate::control_plane::ApplyError),
@@ -50,21 +53,51 @@ pub enum DemoError {
     },
 }
 
-/// Runs the demo until Ctrl-C; what it says goes to `say`, line by line.
+/// Runs the demo until Ctrl-C, SIGTERM or SIGHUP; what it says goes to `say`, line by line.
 ///
 /// # Errors
 /// When it cannot start or the sample app is not exposed in time.
 pub async fn run(mut say: impl FnMut(&str)) -> Result<(), DemoError> {
+    // Before there is a folder to remove.
+    let mut told_to_end = std::pin::pin!(told_to_end().map_err(DemoError::Signals)?);
     let state = StateFolder::create().map_err(DemoError::State)?;
+    let app = tokio::select! {
+        app = start(&state.0) => app?,
+        () = &mut told_to_end => return Ok(()),
+    };
+    for line in instructions(&app, &state.0) {
+        say(&line);
+    }
+    told_to_end.await;
+    say("stopping");
+    app.shutdown(Duration::from_secs(2)).await;
+    Ok(())
+}
+
+/// Ends with the first signal that asks a program in a terminal to end: Ctrl-C, `kill`, the terminal closed.
+fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+            _ = hung_up.recv() => {}
+        }
+    })
+}
+
+/// Starts the sample app and the gateway, and exposes the one through the other.
+async fn start(state: &Path) -> Result<App, DemoError> {
     let sample = sample_app::serve().await.map_err(DemoError::SampleApp)?;
     let issuer = token::Issuer::generate()?;
-    let token_file = state.0.join("token");
-    write(&token_file, &issuer.token(Duration::from_secs(12 * 3600))?)?;
-
-    let app = App::start(bootstrap(&state.0)).await?;
+    write(&state.join("token"), &issuer.token(Duration::from_secs(12 * 3600))?)?;
+    let app = App::start(bootstrap(state)).await?;
     let files = resources(sample, &issuer.jwks());
     for (name, text) in &files {
-        write(&state.0.join(name), text)?;
+        write(&state.join(name), text)?;
     }
     let parsed = files
         .iter()
@@ -73,17 +106,8 @@ pub async fn run(mut say: impl FnMut(&str)) -> Result<(), DemoError> {
         .collect();
     app.control().apply(parsed, Default::default()).await.map_err(DemoError::Apply)?;
     wait_until_ready(&app).await?;
-    let root = private_root(&app);
-    write(&state.0.join("ca.pem"), &root)?;
-
-    for line in instructions(&app, &state.0) {
-        say(&line);
-    }
-    // A terminal that cannot deliver Ctrl-C ends the demo at once, which is as good.
-    let _interrupted = tokio::signal::ctrl_c().await;
-    say("stopping");
-    app.shutdown(Duration::from_secs(2)).await;
-    Ok(())
+    write(&state.join("ca.pem"), &private_root(&app))?;
+    Ok(app)
 }
 
 /// Removed with all that is in it when the demo ends.
