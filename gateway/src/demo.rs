@@ -65,7 +65,7 @@ pub async fn run(mut say: impl FnMut(&str)) -> Result<(), DemoError> {
         app = start(&state.0) => app?,
         () = &mut told_to_end => return Ok(()),
     };
-    for line in instructions(&app, &state.0) {
+    for line in instructions(&app, &state.0, &program()) {
         say(&line);
     }
     told_to_end.await;
@@ -252,36 +252,56 @@ fn private_root(app: &App) -> String {
     status["rootCertificate"].as_str().unwrap_or_default().to_owned()
 }
 
-fn instructions(app: &App, state: &Path) -> Vec<String> {
+/// How this program is started from another terminal.
+fn program() -> String {
+    // `cargo run` says that it is there; its binary stands where nobody looks for it.
+    if std::env::var_os("CARGO").is_some() {
+        return "cargo run -q --".into();
+    }
+    let called = std::env::args().next().unwrap_or_else(|| "causeway".into());
+    // A path may be relative to a folder that the other terminal is not in.
+    let path = if called.contains('/') { std::env::current_exe().ok() } else { None };
+    path.map_or(called, |path| path.display().to_string())
+}
+
+fn instructions(app: &App, state: &Path, program: &str) -> Vec<String> {
     let listeners = app.listeners();
     let https = listeners.https[0];
     let http = listeners.http[0];
     let dns = listeners.dns[0];
     let state = state.display();
-    let curl = format!("curl --cacert {state}/ca.pem --resolve {HOST}:{}:127.0.0.1", https.port());
+    let status = "-w '%{http_code}\\n'";
+    let curl =
+        format!("curl -s {status} --cacert {state}/ca.pem --resolve {HOST}:{}:127.0.0.1", https.port());
     let url = format!("https://{HOST}:{}", https.port());
     vec![
         String::new(),
         format!("Causeway demo: {url}/ is up."),
-        "Certificates come from a private CA inside this demo, in place of a public ACME server.".into(),
+        "Two files went in: application.yaml, as the app's developers write it, and ingress.yaml, as the".into(),
+        "platform's operators do. Out came a certificate, a DNS name, and a route to a sample app.".into(),
+        "(platform.yaml beside them names the zone and the CA: a private one, in place of a public ACME server.)"
+            .into(),
+        String::new(),
+        "In another terminal:".into(),
         String::new(),
         "A page that anyone may see (200):".into(),
         format!("  {curl} {url}/"),
-        "A page that wants a token, without one (401) and with one (200):".into(),
+        "A page that wants a token, without one (401):".into(),
         format!("  {curl} {url}/productpage"),
+        "and with one (200):".into(),
         format!("  {curl} -H \"Authorization: Bearer $(cat {state}/token)\" {url}/productpage"),
         "A path that no file exposes (404):".into(),
         format!("  {curl} {url}/admin"),
         "Plain HTTP leads to HTTPS (308):".into(),
-        format!("  curl -i --resolve {HOST}:{}:127.0.0.1 http://{HOST}:{}/", http.port(), http.port()),
+        format!("  curl -s {status} --resolve {HOST}:{}:127.0.0.1 http://{HOST}:{}/", http.port(), http.port()),
         "The name, answered by the demo's own DNS:".into(),
         format!("  dig @127.0.0.1 -p {} {HOST} A +short", dns.port()),
         format!("  dig @127.0.0.1 -p {} demo.test SOA +short", dns.port()),
         "Look around:".into(),
         format!("  export CAUSEWAY_SOCKET={state}/causeway.sock"),
-        "  cargo run -q -- status".into(),
-        "  cargo run -q -- get all -A".into(),
-        format!("  cargo run -q -- compile -f {state}"),
+        format!("  {program} status"),
+        format!("  {program} get all -A"),
+        format!("  {program} compile -f {state}"),
         String::new(),
         format!("The files that made it: {state}/*.yaml. Ctrl-C ends the demo and removes them."),
     ]
