@@ -22,9 +22,11 @@ const AFTER_FAILURE: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 #[error("listening for DNS on {address}")]
 pub struct ServeError {
-    address: SocketAddr,
+    /// Where it cannot listen.
+    pub address: SocketAddr,
+    /// Why.
     #[source]
-    source: io::Error,
+    pub source: io::Error,
 }
 
 /// A running server. Ends when dropped.

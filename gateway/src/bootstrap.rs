@@ -174,4 +174,40 @@ mod tests {
         assert!(error.to_string().contains("line 3"), "{error}");
         assert!(error.to_string().contains("https"), "{error}");
     }
+
+    const PAGE: &str = include_str!("../../docs/configuration.md");
+
+    /// The fields of a table, as the reader itself lists them to who writes an unknown one.
+    fn fields(section: &str) -> Vec<String> {
+        let head = if section.is_empty() { String::new() } else { format!("name = \"a\"\n[{section}]\n") };
+        let error = toml::from_str::<Bootstrap>(&format!("{head}nobody = 1")).unwrap_err().to_string();
+        let (_, list) = error.split_once("expected ").unwrap();
+        list.split('`').skip(1).step_by(2).map(|field| format!("{section}.{field}")).collect()
+    }
+
+    #[test]
+    fn the_page_has_a_row_for_each_field_and_no_other() {
+        let sections = ["listen", "addresses", "key", "log"];
+        let top = fields("").into_iter().map(|field| field[1..].to_owned());
+        let mut expected: Vec<String> = top.filter(|field| !sections.contains(&field.as_str())).collect();
+        expected.extend(sections.into_iter().flat_map(fields));
+        let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let described: Vec<&str> = rows.map(|(field, _)| field).collect();
+        assert_eq!(described, expected);
+    }
+
+    #[test]
+    fn what_the_page_shows_is_understood_and_its_defaults_are_the_defaults() {
+        let blocks: Vec<Bootstrap> = PAGE
+            .split("```toml\n")
+            .skip(1)
+            .map(|rest| toml::from_str(rest.split_once("```").unwrap().0).unwrap())
+            .collect();
+        let [defaults, _everything] = blocks.as_slice() else { panic!("{blocks:?}") };
+        let bare: Bootstrap = toml::from_str("name = \"edge-1\"").unwrap();
+        assert_eq!(format!("{defaults:?}"), format!("{bare:?}"));
+        for rest in PAGE.split("```yaml\n").skip(1) {
+            assert!(policy::document::parse("page", rest.split_once("```").unwrap().0).is_ok());
+        }
+    }
 }

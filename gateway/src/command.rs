@@ -2,6 +2,7 @@
 
 mod files;
 mod resources;
+mod serve;
 mod show;
 mod vet;
 mod wait;
@@ -17,9 +18,9 @@ use http::Method;
 use policy::document::Fault;
 use policy::id::Kind;
 
-use crate::app::{App, StartError};
+use crate::app::StartError;
 use crate::arguments::{Arguments, Command, Output};
-use crate::bootstrap::{Bootstrap, BootstrapError};
+use crate::bootstrap::BootstrapError;
 use crate::client::{Client, ClientError};
 use crate::demo::DemoError;
 use crate::telemetry;
@@ -33,7 +34,11 @@ enum CommandError {
     #[error("starting")]
     Bootstrap(#[from] BootstrapError),
     #[error("starting")]
-    Start(#[from] StartError),
+    Start {
+        #[source]
+        source: StartError,
+        fix: Option<String>,
+    },
     #[error("the demo")]
     Demo(#[from] DemoError),
     #[error("starting")]
@@ -98,8 +103,11 @@ fn report(error: &CommandError) {
             let said = writeln!(out, "error: {message}");
             said.and_then(|()| causes.iter().try_for_each(|cause| show::cause(&mut out, cause)))
         }
+        CommandError::Start { fix: Some(fix), .. } => {
+            writeln!(out, "error: {}\n  fix: {fix}", crate::chain(error))
+        }
         CommandError::Bootstrap(_)
-        | CommandError::Start(_)
+        | CommandError::Start { fix: None, .. }
         | CommandError::Demo(_)
         | CommandError::Log(_)
         | CommandError::Usage(_)
@@ -113,7 +121,7 @@ fn report(error: &CommandError) {
 async fn dispatch(arguments: Arguments) -> Result<Ended, CommandError> {
     let client = Client::new(arguments.connection);
     match arguments.command {
-        Command::Run { config } => serve(&config).await?,
+        Command::Run { config } => serve::run(&config).await?,
         Command::Demo => {
             telemetry::log_to_stderr("warn")?;
             crate::demo::run(|line| {
@@ -162,26 +170,6 @@ async fn dispatch(arguments: Arguments) -> Result<Ended, CommandError> {
         }
     }
     Ok(Ended::Well)
-}
-
-/// How long clients may finish what they do when the gateway is stopped.
-const DRAIN: Duration = Duration::from_secs(30);
-
-async fn serve(config: &Path) -> Result<(), CommandError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let bootstrap = Bootstrap::read(config)?;
-    telemetry::log_to_stderr(&bootstrap.log.level)?;
-    let mut terminated = signal(SignalKind::terminate())?;
-    let app = App::start(bootstrap).await?;
-    // Only systemd listens, and only if it started us.
-    let _nobody_listens = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    tokio::select! {
-        _ = terminated.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    let _nobody_listens = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    app.shutdown(DRAIN).await;
-    Ok(())
 }
 
 async fn export(client: &Client, output: Option<PathBuf>, passphrase: &Path) -> Result<(), CommandError> {

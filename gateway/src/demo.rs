@@ -39,6 +39,9 @@ pub enum DemoError {
     /// The gateway did not start.
     #[error("starting the gateway")]
     Start(#[from] StartError),
+    /// It could not be told to end.
+    #[error("listening for signals")]
+    Signals(#[source] std::io::Error),
     /// The two resources were refused.
     #[error("applying the demo's resources")]
     Apply(#[source] crate::control_plane::ApplyError),
@@ -50,21 +53,51 @@ pub enum DemoError {
     },
 }
 
-/// Runs the demo until Ctrl-C; what it says goes to `say`, line by line.
+/// Runs the demo until Ctrl-C, SIGTERM or SIGHUP; what it says goes to `say`, line by line.
 ///
 /// # Errors
 /// When it cannot start or the sample app is not exposed in time.
 pub async fn run(mut say: impl FnMut(&str)) -> Result<(), DemoError> {
+    // Before there is a folder to remove.
+    let mut told_to_end = std::pin::pin!(told_to_end().map_err(DemoError::Signals)?);
     let state = StateFolder::create().map_err(DemoError::State)?;
+    let app = tokio::select! {
+        app = start(&state.0) => app?,
+        () = &mut told_to_end => return Ok(()),
+    };
+    for line in instructions(&app, &state.0, &program()) {
+        say(&line);
+    }
+    told_to_end.await;
+    say("stopping");
+    app.shutdown(Duration::from_secs(2)).await;
+    Ok(())
+}
+
+/// Ends with the first signal that asks a program in a terminal to end: Ctrl-C, `kill`, the terminal closed.
+fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+            _ = hung_up.recv() => {}
+        }
+    })
+}
+
+/// Starts the sample app and the gateway, and exposes the one through the other.
+async fn start(state: &Path) -> Result<App, DemoError> {
     let sample = sample_app::serve().await.map_err(DemoError::SampleApp)?;
     let issuer = token::Issuer::generate()?;
-    let token_file = state.0.join("token");
-    write(&token_file, &issuer.token(Duration::from_secs(12 * 3600))?)?;
-
-    let app = App::start(bootstrap(&state.0)).await?;
+    write(&state.join("token"), &issuer.token(Duration::from_secs(12 * 3600))?)?;
+    let app = App::start(bootstrap(state)).await?;
     let files = resources(sample, &issuer.jwks());
     for (name, text) in &files {
-        write(&state.0.join(name), text)?;
+        write(&state.join(name), text)?;
     }
     let parsed = files
         .iter()
@@ -73,17 +106,8 @@ pub async fn run(mut say: impl FnMut(&str)) -> Result<(), DemoError> {
         .collect();
     app.control().apply(parsed, Default::default()).await.map_err(DemoError::Apply)?;
     wait_until_ready(&app).await?;
-    let root = private_root(&app);
-    write(&state.0.join("ca.pem"), &root)?;
-
-    for line in instructions(&app, &state.0) {
-        say(&line);
-    }
-    // A terminal that cannot deliver Ctrl-C ends the demo at once, which is as good.
-    let _interrupted = tokio::signal::ctrl_c().await;
-    say("stopping");
-    app.shutdown(Duration::from_secs(2)).await;
-    Ok(())
+    write(&state.join("ca.pem"), &private_root(&app))?;
+    Ok(app)
 }
 
 /// Removed with all that is in it when the demo ends.
@@ -228,36 +252,56 @@ fn private_root(app: &App) -> String {
     status["rootCertificate"].as_str().unwrap_or_default().to_owned()
 }
 
-fn instructions(app: &App, state: &Path) -> Vec<String> {
+/// How this program is started from another terminal.
+fn program() -> String {
+    // `cargo run` says that it is there; its binary stands where nobody looks for it.
+    if std::env::var_os("CARGO").is_some() {
+        return "cargo run -q --".into();
+    }
+    let called = std::env::args().next().unwrap_or_else(|| "causeway".into());
+    // A path may be relative to a folder that the other terminal is not in.
+    let path = if called.contains('/') { std::env::current_exe().ok() } else { None };
+    path.map_or(called, |path| path.display().to_string())
+}
+
+fn instructions(app: &App, state: &Path, program: &str) -> Vec<String> {
     let listeners = app.listeners();
     let https = listeners.https[0];
     let http = listeners.http[0];
     let dns = listeners.dns[0];
     let state = state.display();
-    let curl = format!("curl --cacert {state}/ca.pem --resolve {HOST}:{}:127.0.0.1", https.port());
+    let status = "-w '%{http_code}\\n'";
+    let curl =
+        format!("curl -s {status} --cacert {state}/ca.pem --resolve {HOST}:{}:127.0.0.1", https.port());
     let url = format!("https://{HOST}:{}", https.port());
     vec![
         String::new(),
         format!("Causeway demo: {url}/ is up."),
-        "Certificates come from a private CA inside this demo, in place of a public ACME server.".into(),
+        "Two files went in: application.yaml, as the app's developers write it, and ingress.yaml, as the".into(),
+        "platform's operators do. Out came a certificate, a DNS name, and a route to a sample app.".into(),
+        "(platform.yaml beside them names the zone and the CA: a private one, in place of a public ACME server.)"
+            .into(),
+        String::new(),
+        "In another terminal:".into(),
         String::new(),
         "A page that anyone may see (200):".into(),
         format!("  {curl} {url}/"),
-        "A page that wants a token, without one (401) and with one (200):".into(),
+        "A page that wants a token, without one (401):".into(),
         format!("  {curl} {url}/productpage"),
+        "and with one (200):".into(),
         format!("  {curl} -H \"Authorization: Bearer $(cat {state}/token)\" {url}/productpage"),
         "A path that no file exposes (404):".into(),
         format!("  {curl} {url}/admin"),
         "Plain HTTP leads to HTTPS (308):".into(),
-        format!("  curl -i --resolve {HOST}:{}:127.0.0.1 http://{HOST}:{}/", http.port(), http.port()),
+        format!("  curl -s {status} --resolve {HOST}:{}:127.0.0.1 http://{HOST}:{}/", http.port(), http.port()),
         "The name, answered by the demo's own DNS:".into(),
         format!("  dig @127.0.0.1 -p {} {HOST} A +short", dns.port()),
         format!("  dig @127.0.0.1 -p {} demo.test SOA +short", dns.port()),
         "Look around:".into(),
         format!("  export CAUSEWAY_SOCKET={state}/causeway.sock"),
-        "  cargo run -q -- status".into(),
-        "  cargo run -q -- get all -A".into(),
-        format!("  cargo run -q -- compile -f {state}"),
+        format!("  {program} status"),
+        format!("  {program} get all -A"),
+        format!("  {program} compile -f {state}"),
         String::new(),
         format!("The files that made it: {state}/*.yaml. Ctrl-C ends the demo and removes them."),
     ]

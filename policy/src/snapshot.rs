@@ -119,7 +119,7 @@ pub struct Route {
     pub api_index: usize,
     /// Which paths.
     pub path: crate::resource::application::PathMatch,
-    /// Which methods; empty is all.
+    /// Which methods; empty is all. `HEAD` stands here wherever `GET` does.
     pub methods: Vec<crate::id::MethodName>,
     /// Header fields that must be there, name in lower case.
     pub headers: Vec<(crate::id::HeaderName, String)>,

@@ -25,8 +25,9 @@ impl Nginx {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
         let path = folder.path().display();
+        // One process and no workers: a killed master cannot end its workers, which would serve for ever.
         let config = format!(
-            "daemon off; pid {path}/pid; error_log {path}/error.log; worker_processes 1;
+            "daemon off; master_process off; pid {path}/pid; error_log {path}/error.log;
 events {{}}
 http {{
   access_log {path}/access.log; client_body_temp_path {path}/b; proxy_temp_path {path}/p;
@@ -43,5 +44,23 @@ http {{
             std::net::TcpStream::connect(("127.0.0.1", port)).ok()
         });
         Self { port, _process: process, _folder: folder }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_it_outlives_a_test_that_panics() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let test = std::thread::spawn(move || {
+            let nginx = Nginx::start("page");
+            sender.send(nginx.port).expect("the test listens");
+            std::panic::resume_unwind(Box::new("a test that fails"));
+        });
+        let port = receiver.recv().expect("it started");
+        assert!(test.join().is_err());
+        assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "something still listens");
     }
 }

@@ -154,3 +154,33 @@ fn a_secret_whose_values_differ_differs() {
     assert!(!resources::would_change(&judged(crate::control_plane::Outcome::Unchanged), &key));
     assert!(resources::difference(shown, shown, false).is_empty());
 }
+
+#[tokio::test]
+async fn a_taken_address_is_refused_with_the_field_to_change() {
+    for (field, is_list) in
+        [("http", true), ("https", true), ("dns", true), ("admin", false), ("metrics", false)]
+    {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let value = if is_list { format!("[\"{address}\"]") } else { format!("\"{address}\"") };
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display();
+        let config = folder.path().join("causeway.toml");
+        let free: String = ["http", "https", "dns"]
+            .into_iter()
+            .filter(|other| *other != field)
+            .map(|other| format!("{other} = [\"127.0.0.1:0\"]\n"))
+            .collect();
+        let text = format!(
+            "name = \"edge-1\"\nstate = \"{at}/state\"\nsocket = \"{at}/socket\"\nworkers = 1\n[log]\naccess = \"off\"\n[listen]\n{field} = {value}\n{free}"
+        );
+        std::fs::write(&config, text).unwrap();
+        let error = serve::run(&config).await.unwrap_err();
+        let CommandError::Start { fix, .. } = &error else { panic!("{field}: {}", crate::chain(&error)) };
+        let expected = value.replace("127.0.0.1", "203.0.113.10");
+        assert_eq!(
+            fix.as_deref().unwrap_or("no fix"),
+            format!("end what listens there, or set listen.{field} in {}, e.g. {expected}", config.display()),
+        );
+    }
+}

@@ -127,7 +127,7 @@ impl Port {
 pub struct ApiPath {
     /// Which paths.
     pub path: PathMatch,
-    /// Which methods; all that are ever forwarded when left out.
+    /// Which methods; all that are ever forwarded when left out. `GET` includes `HEAD`, on the same terms.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<MethodName>,
     /// Header fields that must be present with exactly these values.

@@ -147,10 +147,14 @@ fn api_port(checker: &mut Checker<'_>, spec: &Application, entry: &ApiPath, path
 fn api_path(checker: &mut Checker<'_>, matched: &PathMatch, path: &Path) {
     match matched {
         PathMatch::Exact(text) => {
-            no_braces(checker, text, &path.key("exact"), "write `template:` for segments in braces");
+            let path = path.key("exact");
+            no_braces(checker, text, &path, "write `template:` for segments in braces");
+            no_patterns(checker, text, &path);
         }
         PathMatch::Prefix(text) => {
-            no_braces(checker, text, &path.key("prefix"), "write `template:` for segments in braces");
+            let path = path.key("prefix");
+            no_braces(checker, text, &path, "write `template:` for segments in braces");
+            no_patterns(checker, text, &path);
         }
         PathMatch::Template(text) => template(checker, text, &path.key("template")),
     }
@@ -162,14 +166,41 @@ fn no_braces(checker: &mut Checker<'_>, text: &PathText, path: &Path, fix: &str)
     }
 }
 
+/// `/static/*` and `/users/:id` are patterns elsewhere. Taken literally they match nothing that anyone asks for.
+/// Says whether it found one.
+fn no_patterns(checker: &mut Checker<'_>, text: &PathText, path: &Path) -> bool {
+    let text = text.as_str();
+    let is_any = |segment: &str| !segment.is_empty() && segment.chars().all(|c| c == '*');
+    let is_pattern = |segment: &&str| is_any(segment) || segment.starts_with(':');
+    let Some(found) = text.split('/').find(is_pattern) else { return false };
+    let below = text.trim_end_matches('*');
+    let fix = if is_any(found) && below.ends_with('/') && !below.contains(['{', '*']) && !below.contains("/:")
+    {
+        format!("a prefix already takes all below it: write `prefix: {below}`")
+    } else {
+        let named = |(at, segment): (usize, &str)| match segment.strip_prefix(':') {
+            Some(name) if is_variable(name) => format!("{{{name}}}"),
+            None if !is_any(segment) => segment.to_owned(),
+            Some(_) | None => format!("{{part{at}}}"),
+        };
+        format!("write `template: {}`", text.split('/').enumerate().map(named).collect::<Vec<_>>().join("/"))
+    };
+    checker.fault(path, format!("the segment {found:?} would be taken literally"), fix);
+    true
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
 fn template(checker: &mut Checker<'_>, text: &PathText, path: &Path) {
+    if no_patterns(checker, text, path) {
+        return;
+    }
     let mut names = std::collections::BTreeSet::new();
     for segment in text.as_str().split('/').filter(|segment| segment.contains(['{', '}'])) {
         let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-        let good = |name: &&str| {
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-        };
-        match name.filter(good) {
+        match name.filter(|name| is_variable(name)) {
             None => {
                 let reason = format!("the segment {segment:?} is no name in braces");
                 checker.fault(path, reason, "put braces around a whole segment, as in /users/{id}/orders");

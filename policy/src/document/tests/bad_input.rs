@@ -5,6 +5,7 @@ mod envelope;
 mod form;
 mod ingress;
 mod others;
+mod paths;
 
 use super::lines;
 

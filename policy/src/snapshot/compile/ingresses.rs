@@ -93,7 +93,8 @@ fn routes(
     let mut routes = Vec::new();
     for application in selected(spec, applications) {
         for (index, entry) in application.spec.api.iter().enumerate() {
-            taken.claim(application.key, index, entry, rejections);
+            let methods = methods(entry);
+            taken.claim(application.key, index, entry, methods.clone(), rejections);
             let authentication = match &entry.authentication {
                 Authentication::None => None,
                 Authentication::Jwt(jwt) => match providers.get(&jwt.issuer) {
@@ -117,7 +118,7 @@ fn routes(
                 source: application.key.clone(),
                 api_index: index,
                 path: entry.path.clone(),
-                methods: entry.methods.clone(),
+                methods,
                 headers: entry.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
                 authentication,
                 backend: Arc::clone(&application.backends[index]),
@@ -125,6 +126,13 @@ fn routes(
         }
     }
     routes
+}
+
+/// The methods that an entry answers. Who may GET may ask for the head alone (RFC 9110 §9.3.2).
+fn methods(entry: &ApiPath) -> Vec<MethodName> {
+    let has = |name| entry.methods.iter().any(|method| method.as_str() == name);
+    let implied = (has("GET") && !has("HEAD")).then(|| "HEAD".parse().expect("a literal that is a method"));
+    entry.methods.iter().cloned().chain(implied).collect()
 }
 
 /// The applications that an ingress exposes, by namespace and name however it lists them.
@@ -194,11 +202,11 @@ impl<'a> Paths<'a> {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Claim<'a> {
     owner: &'a ResourceKey,
     index: usize,
-    methods: &'a [MethodName],
+    methods: Vec<MethodName>,
 }
 
 impl<'a> Taken<'a> {
@@ -207,13 +215,14 @@ impl<'a> Taken<'a> {
         owner: &'a ResourceKey,
         index: usize,
         entry: &'a ApiPath,
+        methods: Vec<MethodName>,
         rejections: &mut Rejections,
     ) {
         let headers = entry.headers.iter().map(|(name, value)| (name, value.as_str())).collect();
         let claims = self.by_match.entry((Paths::of(&entry.path), headers)).or_default();
-        let claim = Claim { owner, index, methods: &entry.methods };
-        if let Some(other) = claims.iter().find(|other| overlap(other.methods, claim.methods)) {
-            let [first, later] = self.resources.by_age([*other, claim], |claim| claim.owner);
+        let claim = Claim { owner, index, methods };
+        if let Some(other) = claims.iter().find(|other| overlap(&other.methods, &claim.methods)) {
+            let [first, later] = self.resources.by_age([other, &claim], |claim| claim.owner);
             let reason = Reason::RequestsTaken {
                 owner: first.owner.clone(),
                 index: first.index,

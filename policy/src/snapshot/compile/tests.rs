@@ -83,6 +83,19 @@ fn two_objects_become_route_certificate_and_zone() {
 }
 
 #[test]
+fn who_may_get_a_path_may_ask_for_its_head_on_the_same_terms() {
+    use super::super::RouteMatch;
+    let snapshot = compiled(GOOD).unwrap();
+    let routes = &snapshot.ingress.host("shop.example.com").unwrap().routes;
+    let RouteMatch::Found(route) = routes.find("HEAD", "/productpage", |_, _| false) else { panic!("HEAD") };
+    assert!(route.authentication.is_some());
+    let RouteMatch::Method { allowed } = routes.find("PUT", "/productpage", |_, _| false) else {
+        panic!("PUT")
+    };
+    assert_eq!(allowed.iter().map(|method| method.as_str()).collect::<Vec<_>>(), ["GET", "HEAD"]);
+}
+
+#[test]
 fn a_wildcard_answers_for_one_label_and_yields_to_the_exact_name() {
     let snapshot = compiled(GOOD).unwrap();
     let host = |name| snapshot.ingress.host(name).map(|host| host.domain.to_string());

@@ -254,6 +254,11 @@ fn requests_are_the_same_whatever_their_path_is_written_like() {
         ),
         (
             "{path: {exact: /a}, methods: [GET], authentication: none}".into(),
+            "{path: {exact: /a}, methods: [HEAD], authentication: none}".into(),
+            true,
+        ),
+        (
+            "{path: {exact: /a}, methods: [GET], authentication: none}".into(),
             "{path: {exact: /a}, authentication: none}".into(),
             false,
         ),
