@@ -40,7 +40,7 @@ http {{
         let mut command = Command::new("nginx");
         command.arg("-p").arg(folder.path()).arg("-c").arg(&file);
         let process = Process::start(&mut command, &folder.path().join("log"));
-        wait_until("nginx accepts", Duration::from_secs(10), || {
+        wait_until("nginx accepts", Duration::from_secs(30), || {
             std::net::TcpStream::connect(("127.0.0.1", port)).ok()
         });
         Self { port, _process: process, _folder: folder }

@@ -60,7 +60,7 @@ impl Pebble {
         command.arg("-dnsserver").arg(format!("127.0.0.1:{}", targets.dns));
         let process = Process::start(&mut command, &folder.path().join("log"));
         for port in [port, management] {
-            wait_until("pebble accepts", Duration::from_secs(10), || {
+            wait_until("pebble accepts", Duration::from_secs(30), || {
                 std::net::TcpStream::connect(("127.0.0.1", port)).ok()
             });
         }

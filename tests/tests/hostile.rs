@@ -382,20 +382,22 @@ fn dns_packets_that_lie_do_no_harm() {
             );
         }
     }
-    // An answer is never answered.
+    // An answer is never answered. From a socket of its own: what came back to the other one fills its buffer.
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+    socket.connect(("127.0.0.1", bench.gateway.dns)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let mut answer = query.clone();
     answer[2] |= 0x80;
     answer[0] = 0x77;
     socket.send(&answer).unwrap();
-    socket.send(&query).unwrap();
     let mut part = [0; 4096];
-    loop {
-        let read = socket.recv(&mut part).unwrap();
-        assert_ne!(part[0], 0x77, "an answer was answered");
-        if read > 12 && part[..2] == query[..2] && part[3] & 0xf == 0 && part[7] == 1 {
-            break;
-        }
-    }
+    // UDP may lose a packet that comes behind so many.
+    let answered = (0..5).any(|_| {
+        socket.send(&query).unwrap();
+        socket.recv(&mut part).is_ok()
+    });
+    assert!(answered);
+    assert_eq!((&part[..2], part[3] & 0xf, part[7]), (&query[..2], 0, 1), "an answer was answered");
     bench.goes_on();
 }
 

@@ -34,7 +34,7 @@ fn what_is_not_exposed_is_refused_and_the_connection_lives_on() {
     let mut client = plane.client();
     assert_eq!(ask(&mut client, &get("/b")).status, 404);
     let refused = ask(&mut client, "DELETE /a HTTP/1.1\r\nhost: shop.example.com\r\n\r\n");
-    assert_eq!((refused.status, refused.field("allow")), (405, Some("GET, POST")));
+    assert_eq!((refused.status, refused.field("allow")), (405, Some("GET, HEAD, POST")));
     assert_eq!(ask(&mut client, "GET /a HTTP/1.1\r\nhost: nobody.example.com\r\n\r\n").status, 404);
     assert_eq!(ask(&mut client, &get("/a")).status, 200);
     assert_eq!(ask(&mut client, &get("/x/../a")).status, 400);
