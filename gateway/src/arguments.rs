@@ -1,8 +1,10 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use policy::id::Span;
 
 /// Causeway: a gateway for the edge of each cluster or site.
 #[derive(Debug, Parser)]
@@ -16,20 +18,23 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// The heading of [`Connection`] in the help of each command.
+const GATEWAY: &str = "Which gateway";
+
 /// How to reach a gateway.
 #[derive(Args, Clone, Debug)]
 pub struct Connection {
     /// The gateway's Unix socket.
-    #[arg(long, global = true, env = "CAUSEWAY_SOCKET", default_value = "/run/causeway/causeway.sock")]
+    #[arg(long, global = true, help_heading = GATEWAY, env = "CAUSEWAY_SOCKET", default_value = "/run/causeway/causeway.sock")]
     pub socket: PathBuf,
     /// The gateway's API over HTTPS, instead of the socket, e.g. https://edge-1:8443.
-    #[arg(long, global = true, env = "CAUSEWAY_SERVER")]
+    #[arg(long, global = true, help_heading = GATEWAY, env = "CAUSEWAY_SERVER")]
     pub server: Option<String>,
     /// A file with the token for --server.
-    #[arg(long, global = true, env = "CAUSEWAY_TOKEN_FILE")]
+    #[arg(long, global = true, help_heading = GATEWAY, env = "CAUSEWAY_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
     /// Roots that --server is checked against, in PEM; the gateway writes its own to api-ca.pem in its state folder.
-    #[arg(long, global = true, env = "CAUSEWAY_CA_FILE")]
+    #[arg(long, global = true, help_heading = GATEWAY, env = "CAUSEWAY_CA_FILE")]
     pub ca_file: Option<PathBuf>,
 }
 
@@ -55,7 +60,7 @@ pub enum Command {
     },
     /// Show resources.
     Get {
-        /// A kind, e.g. applications; or `all`.
+        /// A kind, e.g. applications, or KIND/NAME; or `all`.
         kind: String,
         /// One of them.
         name: Option<String>,
@@ -74,7 +79,7 @@ pub enum Command {
     },
     /// Delete resources: all or none.
     Delete {
-        /// A kind and a name, unless files are given.
+        /// KIND NAME or KIND/NAME, unless files are given.
         #[arg(num_args = 0..=2, value_names = ["KIND", "NAME"])]
         resource: Vec<String>,
         /// The namespace of KIND NAME.
@@ -122,15 +127,15 @@ pub enum Command {
         /// `enforced`, or `condition=TYPE`.
         #[arg(long = "for", default_value = "enforced")]
         what: String,
-        /// KIND NAME, for a condition.
+        /// KIND NAME or KIND/NAME, for a condition.
         #[arg(num_args = 0..=2, value_names = ["KIND", "NAME"])]
         resource: Vec<String>,
         /// The namespace of KIND NAME.
         #[arg(short, long, default_value = "default")]
         namespace: String,
-        /// For how many seconds.
-        #[arg(long, default_value_t = 30)]
-        timeout: u64,
+        /// For how long: 30s, 5m, or a number of seconds.
+        #[arg(long, default_value = "30s", value_parser = timeout)]
+        timeout: Duration,
     },
     /// Write everything, secrets sealed under a passphrase, to a file or standard output.
     Export {
@@ -164,6 +169,14 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// As others write it: with a unit, or in seconds.
+fn timeout(text: &str) -> Result<Duration, policy::id::InvalidSpan> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_not_a_number) => text.parse().map(Span::duration),
+    }
 }
 
 /// Files of resources.
@@ -223,7 +236,30 @@ mod tests {
 
     #[test]
     fn wait_is_for_enforced_and_thirty_seconds_unless_said() {
+        let seconds = Duration::from_secs;
         let parsed = parse("causeway wait").unwrap();
-        assert!(matches!(parsed.command, Command::Wait { what, timeout: 30, .. } if what == "enforced"));
+        assert!(
+            matches!(parsed.command, Command::Wait { what, timeout, .. } if what == "enforced" && timeout == seconds(30))
+        );
+    }
+
+    #[test]
+    fn a_timeout_is_seconds_or_has_a_unit() {
+        for (text, seconds) in [("5", 5), ("0", 0), ("30s", 30), ("2m", 120)] {
+            assert_eq!(timeout(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "-1", "5x"] {
+            assert!(parse(&format!("causeway wait --timeout={text}")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn how_to_reach_the_gateway_stands_apart_in_the_help() {
+        let help = parse("causeway wait --help").unwrap_err().to_string();
+        let (own, connection) = help.split_once("\nWhich gateway:\n").unwrap();
+        for option in ["--socket", "--server", "--token-file", "--ca-file"] {
+            assert!(connection.contains(option) && !own.contains(option), "{help}");
+        }
+        assert!(own.contains("--timeout"), "{help}");
     }
 }

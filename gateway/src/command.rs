@@ -1,6 +1,8 @@
 //! What each subcommand does, and how it ends.
 
+mod archive;
 mod files;
+mod named;
 mod resources;
 mod serve;
 mod show;
@@ -9,9 +11,8 @@ mod wait;
 mod watch;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::CommandFactory as _;
 use http::Method;
@@ -131,11 +132,15 @@ async fn dispatch(arguments: Arguments) -> Result<Ended, CommandError> {
         }
         Command::Apply { files, dry_run } => resources::apply(&client, &files.files, dry_run).await?,
         Command::Get { kind, name, namespace, all_namespaces: _, watch, output } => {
-            let (name, namespace) = (name.as_deref(), namespace.as_deref());
+            let (kind, name) = match (kind.split_once('/'), name.as_deref()) {
+                (Some((kind, name)), None) => (kind, Some(name)),
+                (_, name) => (kind.as_str(), name),
+            };
+            let namespace = namespace.as_deref();
             if watch {
-                watch::run(&client, &kind, name, namespace, output).await?;
+                watch::run(&client, kind, name, namespace, output).await?;
             } else {
-                resources::get(&client, &kind, name, namespace, output).await?;
+                resources::get(&client, kind, name, namespace, output).await?;
             }
         }
         Command::Delete { resource, namespace, files } => {
@@ -150,15 +155,21 @@ async fn dispatch(arguments: Arguments) -> Result<Ended, CommandError> {
             show::value(&status, output)?;
         }
         Command::Wait { what, resource, namespace, timeout } => {
-            return wait::run(&client, &what, &resource, &namespace, Duration::from_secs(timeout)).await;
+            return wait::run(&client, &what, &resource, &namespace, timeout).await;
         }
-        Command::Export { output, passphrase_file } => export(&client, output, &passphrase_file).await?,
+        Command::Export { output, passphrase_file } => {
+            archive::export(&client, output, &passphrase_file).await?;
+        }
         Command::Import { file, passphrase_file } => {
-            let passphrase = read(&passphrase_file)?;
-            let path = format!("{BASE}/import");
-            client.text(Method::POST, &path, read(&file)?, Some(passphrase.trim())).await?;
+            archive::import(&client, &file, &passphrase_file).await?
         }
-        Command::Renew => drop(client.json(Method::POST, &format!("{BASE}/renew"), String::new()).await?),
+        Command::Renew => {
+            client.json(Method::POST, &format!("{BASE}/renew"), String::new()).await?;
+            writeln!(
+                std::io::stdout(),
+                "every certificate is being ordered anew; `causeway get all` shows them"
+            )?;
+        }
         Command::Schema { kind } => show::value(&policy::document::schema(self::kind(&kind)?), Output::Json)?,
         Command::Crds => {
             for kind in Kind::ALL {
@@ -166,25 +177,13 @@ async fn dispatch(arguments: Arguments) -> Result<Ended, CommandError> {
             }
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "causeway", &mut std::io::stdout());
+            // Into memory first: the generator panics where its reader has gone.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "causeway", &mut script);
+            std::io::stdout().write_all(&script)?;
         }
     }
     Ok(Ended::Well)
-}
-
-async fn export(client: &Client, output: Option<PathBuf>, passphrase: &Path) -> Result<(), CommandError> {
-    let passphrase = read(passphrase)?;
-    let path = format!("{BASE}/export");
-    let text = client.text(Method::POST, &path, String::new(), Some(passphrase.trim())).await?;
-    match output {
-        Some(path) => std::fs::write(&path, text).map_err(|source| CommandError::File { path, source })?,
-        None => std::io::stdout().write_all(text.as_bytes())?,
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> Result<String, CommandError> {
-    std::fs::read_to_string(path).map_err(|source| CommandError::File { path: path.into(), source })
 }
 
 fn kind(word: &str) -> Result<Kind, CommandError> {

@@ -11,7 +11,7 @@ use policy::resource::Resource;
 use policy::snapshot::{Generation, Input, Site, Stage, compile as compile_snapshot};
 use serde_json::{Value, json};
 
-use super::{BASE, CommandError, Ended, files, kind, show};
+use super::{BASE, CommandError, Ended, files, kind, named, show};
 use crate::arguments::Output;
 use crate::client::{Client, ClientError};
 use crate::control_plane::Outcome;
@@ -94,6 +94,8 @@ pub(super) async fn get(
         }
     }
     match (output, name, items.len()) {
+        // Beside the table, whose rows a program may count.
+        (Output::Table, _, 0) => Ok(writeln!(std::io::stderr(), "none found")?),
         (Output::Table, _, _) => Ok(print_table(&items)?),
         (output, Some(_), 1) => show::value(&items[0], output),
         (output, _, _) => show::value(&json!({"apiVersion": "v1", "kind": "List", "items": items}), output),
@@ -132,16 +134,16 @@ pub(super) async fn delete(
 ) -> Result<(), CommandError> {
     let keys: Vec<ResourceKey> = match (resource, paths.is_empty()) {
         ([], false) => files::parse(paths)?.iter().map(|parsed| parsed.resource.key()).collect(),
-        ([word, name], true) => {
-            let name_of = |text: &str| {
-                text.parse().map_err(|error| CommandError::Usage(format!("{text:?} is no name: {error}")))
-            };
-            vec![ResourceKey { kind: kind(word)?, namespace: name_of(namespace)?, name: name_of(name)? }]
-        }
+        ([_, ..], true) => vec![named::key(resource, namespace)?],
         (_, _) => return Err(CommandError::Usage("name KIND NAME, or files with -f, and not both".into())),
     };
     let body = serde_json::to_string(&keys)?;
-    client.json(Method::POST, &format!("{BASE}/delete"), body).await?;
+    let deleted = client.json(Method::POST, &format!("{BASE}/delete"), body).await;
+    match (deleted, keys.as_slice()) {
+        (Ok(_), _) => {}
+        (Err(error), [key]) => return Err(named::or_elsewhere(client, key, error).await),
+        (Err(error), _) => return Err(error.into()),
+    }
     let mut out = std::io::stdout().lock();
     for key in keys {
         writeln!(out, "{key} deleted")?;
@@ -157,8 +159,7 @@ pub(super) async fn diff(client: &Client, paths: &[PathBuf]) -> Result<Ended, Co
     let mut out = std::io::stdout().lock();
     for parsed in &parsed {
         let key = parsed.resource.key();
-        let path = format!("{BASE}/namespaces/{}/{}/{}", key.namespace, key.kind.plural(), key.name);
-        let before = match client.json(Method::GET, &path, String::new()).await {
+        let before = match client.json(Method::GET, &named::path(&key), String::new()).await {
             Ok(before) => comparable(&before),
             Err(ClientError::Refused { status: StatusCode::NOT_FOUND, .. }) => String::new(),
             Err(error) => return Err(error.into()),

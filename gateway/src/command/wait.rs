@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use http::Method;
 use policy::clock::{Clock as _, SystemClock};
-use policy::id::Kind;
+use policy::id::{Kind, ResourceKey};
 use serde_json::Value;
 
-use super::{BASE, CommandError, Ended, kind};
+use super::{BASE, CommandError, Ended, named};
 use crate::client::Client;
 
 /// Between two looks.
@@ -26,14 +26,13 @@ pub(super) async fn run(
         (_, Some(condition)) => Some(condition),
         (_, None) => return Err(CommandError::Usage("wait for `enforced` or `condition=TYPE`".into())),
     };
-    let path = match resource {
+    let key = match resource {
         [] if condition.is_none() => None,
-        [word, name] => Some(format!("{BASE}/namespaces/{namespace}/{}/{name}", kind(word)?.plural())),
-        _ => return Err(CommandError::Usage("name KIND NAME".into())),
+        words => Some(named::key(words, namespace)?),
     };
     let end = SystemClock.monotonic() + timeout;
     loop {
-        let missing = missing(client, path.as_deref(), condition).await?;
+        let missing = missing(client, key.as_ref(), condition).await?;
         let Some(missing) = missing else { return Ok(Ended::Well) };
         if SystemClock.monotonic() >= end {
             writeln!(std::io::stderr(), "not in time: {missing}")?;
@@ -46,12 +45,15 @@ pub(super) async fn run(
 /// What is still waited for.
 async fn missing(
     client: &Client,
-    path: Option<&str>,
+    key: Option<&ResourceKey>,
     condition: Option<&str>,
 ) -> Result<Option<String>, CommandError> {
     // First the resource: what is in force is then looked at no earlier than what is to be.
-    let resource = match path {
-        Some(path) => Some(client.json(Method::GET, path, String::new()).await?),
+    let resource = match key {
+        Some(key) => match client.json(Method::GET, &named::path(key), String::new()).await {
+            Ok(resource) => Some(resource),
+            Err(error) => return Err(named::or_elsewhere(client, key, error).await),
+        },
         None => None,
     };
     let status = client.json(Method::GET, &format!("{BASE}/status"), String::new()).await?;

@@ -7,7 +7,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::decode::{Cursor, Problem};
+use super::decode::{Cursor, Problem, lacks_space};
 use super::fault::Flaw;
 use super::nearest::nearest;
 use super::tree::{Mark, Node, Path, Step};
@@ -83,7 +83,8 @@ fn missing(node: &Node, mark: Mark, path: &Path, wanted: &Wanted<'_>, flaws: &mu
 
 /// Whether `node` has a field that nobody knows and that was likely meant to be `name`.
 pub(super) fn is_misspelt(node: &Node, name: &str) -> bool {
-    node.entries().iter().any(|entry| entry.node.is_pruned() && nearest(&entry.key, [name]).is_some())
+    let means = |key: &str| nearest(key, [name]).is_some() || lacks_space(key, &[name]);
+    node.entries().iter().any(|entry| entry.node.is_pruned() && means(&entry.key))
 }
 
 /// The fields that a struct must have.

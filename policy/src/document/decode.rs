@@ -11,7 +11,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-pub(super) use self::error::{DecodeError, Problem, unknown_field};
+pub(super) use self::error::{DecodeError, Problem, lacks_space, unknown_field};
 use self::map::MapReader;
 use self::variant::VariantReader;
 use super::tree::{Node, Step, Value};
@@ -159,7 +159,13 @@ impl<'de> Deserializer<'de> for Cursor<'_> {
     ) -> Result<V::Value, DecodeError> {
         let node = self.guard()?.0;
         if !node.is_null() && !matches!(node.value, Value::Map(_)) {
-            return Err(self.mismatch(MAP));
+            let error = self.mismatch(MAP);
+            return Err(match (&node.value, fields) {
+                (Value::Text(text), ["name", ..]) if text.len() <= SHOWN_BYTES_MAX => {
+                    error.or_fix(format!("write {{name: {text}}}"))
+                }
+                (_, _) => error,
+            });
         }
         // `jwt:` alone has no entries: a struct of which every field is left out.
         let read = visitor.visit_map(MapReader::of_fields(node.entries(), fields));

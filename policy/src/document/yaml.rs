@@ -61,7 +61,7 @@ fn read_chunk(
                 let mut document = broken(
                     mark(first_line, *error.marker()),
                     format!("this is no YAML: {}", error.info()),
-                    syntax_fix(error.info()),
+                    syntax_fix(error.info(), line_of(chunk, *error.marker())),
                 );
                 let (_, mut flaws) = builder.finish();
                 flaws.append(&mut document.flaws);
@@ -92,9 +92,16 @@ fn mark(first_line: u32, marker: Marker) -> Mark {
     Mark { line: first_line.saturating_add(line.saturating_sub(1)), column: column.saturating_add(1) }
 }
 
-/// The likeliest cause of a syntax error, by what the parser says of it.
-fn syntax_fix(info: &str) -> &'static str {
+fn line_of(chunk: &str, marker: Marker) -> &str {
+    chunk.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default()
+}
+
+/// The likeliest cause of a syntax error, by what the parser says of it and what stands in the line.
+fn syntax_fix(info: &str, line: &str) -> &'static str {
     let said = |words: &str| info.contains(words);
+    if line.contains(":{") || line.contains(":[") {
+        return "put a space after ':'";
+    }
     if said("anchor") || said("alias") {
         "put quotes around a value that begins with '*' or '&', as in \"*.example.com\""
     } else if said("tab") {

@@ -32,8 +32,20 @@ pub enum InvalidHostName {
         /// The label.
         label: String,
     },
+    /// It is a URI.
+    #[error("a host name has no scheme and no path; write {host}")]
+    Uri {
+        /// The host in it.
+        host: String,
+    },
+    /// It ends with a port.
+    #[error("a host name has no port; leave out :{port}")]
+    Port {
+        /// The port.
+        port: u16,
+    },
     /// A character that host names cannot hold.
-    #[error("{found:?} cannot stand in a host name; write international names in their xn-- form")]
+    #[error("{found:?} cannot stand in a host name; {}", instead(*found))]
     Character {
         /// The first such character.
         found: char,
@@ -47,6 +59,20 @@ pub enum InvalidHostName {
     /// The text is an IP address.
     #[error("{0} is an address, not a host name; write a name")]
     Address(std::net::IpAddr),
+}
+
+const fn instead(of: char) -> &'static str {
+    if of.is_ascii() { "remove it" } else { "write international names in their xn-- form" }
+}
+
+/// What people write who think of more than a name: a URI, or a name with a port.
+fn more_than_a_name(text: &str) -> Option<InvalidHostName> {
+    if let Some((_, rest)) = text.split_once("://") {
+        let host = rest.split(['/', '?', '#']).next()?.split(':').next()?;
+        return (!host.is_empty()).then(|| InvalidHostName::Uri { host: host.into() });
+    }
+    let (_, port) = text.rsplit_once(':')?;
+    Some(InvalidHostName::Port { port: port.parse().ok()? })
 }
 
 impl HostName {
@@ -83,6 +109,9 @@ impl FromStr for HostName {
         }
         if let Ok(address) = text.parse() {
             return Err(InvalidHostName::Address(address));
+        }
+        if let Some(more) = more_than_a_name(text) {
+            return Err(more);
         }
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if let Some(found) = text.chars().find(|c| !allowed(*c)) {

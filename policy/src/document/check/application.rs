@@ -53,10 +53,11 @@ fn ports(checker: &mut Checker<'_>, ports: &[Port]) {
         if port.declared_protocol().is_none() && !given {
             let name = port.name.as_str();
             let reason = format!("port {name} has no protocol: protocols are declared, never guessed");
-            let fix = if name.starts_with("https") {
-                format!("name it tls-{name} if the app itself speaks TLS, or http-{name} if not")
-            } else {
-                format!("name it http-{name}, or add `protocol: http`")
+            let rest = name.split_once('-').map_or(String::new(), |(_, rest)| format!("-{rest}"));
+            let fix = match name.split('-').next() {
+                Some("https") => format!("name it http{rest}: apps are spoken to without TLS for now"),
+                Some("h2c" | "h2") => format!("name it http2{rest}"),
+                Some(_) | None => format!("name it http-{name}, or add `protocol: http`"),
             };
             checker.coded("CW0103", &at.key("name"), reason, fix);
         }

@@ -50,6 +50,14 @@ impl DecodeError {
         self
     }
 
+    /// Says what to write, where nothing better is known.
+    pub(super) fn or_fix(mut self, text: String) -> Self {
+        if let Problem::Faulty { fix: fix @ None, .. } = &mut self.0.problem {
+            *fix = Some(text);
+        }
+        self
+    }
+
     /// Adds a step towards the root.
     pub(super) fn within(mut self, step: Step, mark: Mark) -> Self {
         self.0.steps.push(step);
@@ -114,6 +122,7 @@ impl serde::de::Error for DecodeError {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let fix = match (nearest(variant, expected.iter().copied()), expected) {
+            (_, _) if lacks_space(variant, expected) => SPACE.into(),
             (Some(meant), _) => format!("did you mean `{meant}`?"),
             // No name of a variant holds these: it is a value that lacks its key.
             (None, [first, ..]) if variant.contains(['/', '.', ':', ' ']) => {
@@ -142,9 +151,17 @@ impl serde::de::Error for DecodeError {
     }
 }
 
+const SPACE: &str = "put a space after ':'";
+
+/// Whether a key is a known one and its value in one word, as in `issuer:le`: YAML ends a key with colon and space.
+pub(in crate::document) fn lacks_space(key: &str, expected: &[&str]) -> bool {
+    key.split_once(':').is_some_and(|(key, _)| expected.contains(&key))
+}
+
 /// Reason and fix for a field that nobody knows.
 pub(in crate::document) fn unknown_field(field: &str, expected: &[&str]) -> (String, String) {
     let fix = match nearest(field, expected.iter().copied()) {
+        _ if lacks_space(field, expected) => SPACE.into(),
         Some(meant) => format!("did you mean `{meant}`?"),
         None if expected.is_empty() => "remove it: no fields can stand here".into(),
         None => format!("remove it; the fields here are {}", expected.join(", ")),

@@ -6,6 +6,7 @@ mod form;
 mod ingress;
 mod others;
 mod paths;
+mod slips;
 
 use super::lines;
 

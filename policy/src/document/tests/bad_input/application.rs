@@ -166,7 +166,7 @@ spec:
   api: [{path: {exact: /}, authentication: none}]
 ",
         &[
-            "app.yaml:6:18: spec.ports[0].name: port https has no protocol: protocols are declared, never guessed; name it tls-https if the app itself speaks TLS, or http-https if not",
+            "app.yaml:6:18: spec.ports[0].name: port https has no protocol: protocols are declared, never guessed; name it http: apps are spoken to without TLS for now",
         ],
     ),
     (
